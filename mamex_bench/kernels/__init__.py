@@ -1,0 +1,1 @@
+"""Numba functions on plain arrays: no objects, no input or output, no randomness of their own."""

@@ -1,0 +1,202 @@
+"""Hypothesis classes: finite classes of models, finite and linear classes of action values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mamex_bench.errors import InputError
+from mamex_bench.model._arrays import Floats, expect_shape, floats, in_range, stochastic
+from mamex_bench.model.game import MarkovGame
+
+
+@dataclass(frozen=True, eq=False, init=False, repr=False)
+class ModelClass:
+    """Finitely many transition models; rewards are known.
+
+    Attributes:
+        transitions: (F, H, S, A, S), rows stochastic to 1e-9.
+        truth: index of the true model, or None when the class is misspecified.
+    """
+
+    transitions: Floats
+    truth: int | None
+
+    def __init__(self, transitions: ArrayLike, truth: int | None = 0) -> None:
+        P = floats(transitions, "transitions", 5)
+        F, H, S, A, _ = P.shape
+        expect_shape(P, "transitions", (F, H, S, A, S), "(F, H, S, A, S)")
+        stochastic(P, "transitions")
+        if truth is not None:
+            if isinstance(truth, bool) or not isinstance(truth, (int, np.integer)):
+                raise InputError(f"truth is {truth!r}: expected an index or None")
+            if not 0 <= truth < F:
+                raise InputError(f"truth is {truth}: expected an index below {F}, or None")
+            truth = int(truth)
+        object.__setattr__(self, "transitions", P)
+        object.__setattr__(self, "truth", truth)
+
+    @property
+    def size(self) -> int:
+        return self.transitions.shape[0]
+
+    def check(self, game: MarkovGame) -> None:
+        """Raise InputError unless these are models of that game, the truth at its index."""
+        shape = (self.size, *game.transition.shape)
+        expect_shape(self.transitions, "transitions", shape, "(F, H, S, A, S)")
+        if self.truth is not None:
+            error = np.abs(self.transitions[self.truth] - game.transition).max()
+            if error > 1e-9:
+                raise InputError(
+                    f"transitions[{self.truth}] is named the truth but differs from the game's "
+                    f"transition by {error:.3g}: expected equality"
+                )
+
+    def __repr__(self) -> str:
+        truth = "misspecified" if self.truth is None else f"truth {self.truth}"
+        return f"ModelClass({self.size} models, {truth})"
+
+
+@dataclass(frozen=True, eq=False, init=False, repr=False)
+class ValueClass:
+    """Finitely many action-value hypotheses per agent, with a completion for the targets.
+
+    Attributes:
+        per_agent: one (F_i, H, S, A) array per agent, values nonnegative.
+        features: None for tabular completion (every function of state and action), else
+            (H, S, A, d): targets are completed by ridge regression on these features, and each
+            hypothesis must be linear in them.
+        ridge: the ridge parameter of linear completion, positive.
+    """
+
+    per_agent: tuple[Floats, ...]
+    features: Floats | None
+    ridge: float
+
+    def __init__(
+        self,
+        per_agent: Sequence[ArrayLike],
+        completion: Literal["tabular"] | ArrayLike = "tabular",
+        ridge: float = 1.0,
+    ) -> None:
+        arrays = tuple(floats(a, f"per_agent[{i}]", 4) for i, a in enumerate(per_agent))
+        if not arrays:
+            raise InputError("per_agent is empty: expected one array (F_i, H, S, A) per agent")
+        for i, array in enumerate(arrays):
+            expect_shape(
+                array, f"per_agent[{i}]", (array.shape[0], *arrays[0].shape[1:]), "(F_i, H, S, A)"
+            )
+            in_range(array, f"per_agent[{i}]", 0.0, np.inf)
+        features = None
+        if isinstance(completion, str):
+            if completion != "tabular":
+                raise InputError(
+                    f"completion is {completion!r}: expected 'tabular' or features (H, S, A, d)"
+                )
+        else:
+            features = floats(completion, "completion", 4)
+            shape = (*arrays[0].shape[1:], features.shape[3])
+            expect_shape(features, "completion", shape, "(H, S, A, d)")
+        object.__setattr__(self, "per_agent", arrays)
+        object.__setattr__(self, "features", features)
+        object.__setattr__(self, "ridge", _positive(ridge, "ridge"))
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """(F_0, ..., F_{n-1})."""
+        return tuple(a.shape[0] for a in self.per_agent)
+
+    def check(self, game: MarkovGame) -> None:
+        if len(self.per_agent) != game.agents:
+            raise InputError(f"per_agent has {len(self.per_agent)} entries: expected {game.agents}")
+        shape = (self.sizes[0], game.horizon, game.states, game.actions)
+        expect_shape(self.per_agent[0], "per_agent[0]", shape, "(F_i, H, S, A)")
+        if self.features is not None:
+            for i, values in enumerate(self.per_agent):
+                linear_coefficients(values, self.features, f"per_agent[{i}]")
+
+    def step_bounds(self, game: MarkovGame) -> Floats:
+        """(n, H): the least B_h with f_h and r_h + f_{h+1} in [0, B_h] for all f of the class.
+
+        An empirical mean of targets r_h + f_{h+1} lies there too, so tabular completion does.
+        """
+        H = game.horizon
+        bounds = np.zeros((game.agents, H))
+        for i, values in enumerate(self.per_agent):
+            largest = np.append(values.max(axis=(0, 2, 3)), 0.0)
+            # y = r_h(s,a) + f_{h+1}(s',a'), maximised separately: an upper bound for every s'.
+            targets = game.reward[i].max(axis=(1, 2)) + largest[1:]
+            bounds[i] = np.maximum(largest[:H], targets)
+        return bounds
+
+    def __repr__(self) -> str:
+        completion = "tabular" if self.features is None else f"linear d={self.features.shape[3]}"
+        return f"ValueClass({' x '.join(map(str, self.sizes))} values, {completion} completion)"
+
+
+@dataclass(frozen=True, eq=False, init=False, repr=False)
+class LinearValueClass:
+    """All action values linear in given features; the regularised supremum has a closed form.
+
+    Attributes:
+        features: (H, S, A, d).
+        ridge: ridge parameter, positive.
+        radius: bound on the parameter's Euclidean norm per step, or None for no bound.
+    """
+
+    features: Floats
+    ridge: float
+    radius: float | None
+
+    def __init__(
+        self, features: ArrayLike, ridge: float = 1.0, radius: float | None = None
+    ) -> None:
+        object.__setattr__(self, "features", floats(features, "features", 4))
+        object.__setattr__(self, "ridge", _positive(ridge, "ridge"))
+        bound = None if radius is None else _positive(radius, "radius")
+        object.__setattr__(self, "radius", bound)
+
+    @property
+    def dimension(self) -> int:
+        return self.features.shape[3]
+
+    def check(self, game: MarkovGame) -> None:
+        shape = (game.horizon, game.states, game.actions, self.dimension)
+        expect_shape(self.features, "features", shape, "(H, S, A, d)")
+
+    def __repr__(self) -> str:
+        return f"LinearValueClass(d={self.dimension}, ridge={self.ridge:g})"
+
+
+Hypotheses = ModelClass | ValueClass | LinearValueClass
+
+
+def linear_coefficients(values: Floats, features: Floats, name: str = "values") -> Floats:
+    """(F, H, d): theta with values[f, h] = features[h] @ theta[f, h], or InputError.
+
+    values: (F, H, S, A); features: (H, S, A, d). Least squares per step, residual at most 1e-8.
+    """
+    F, H, S, A = values.shape
+    d = features.shape[3]
+    theta = np.zeros((F, H, d))
+    for h in range(H):
+        basis = features[h].reshape(S * A, d)
+        target = values[:, h].reshape(F, S * A).T
+        theta[:, h] = np.linalg.lstsq(basis, target, rcond=None)[0].T
+        residual = np.abs(basis @ theta[:, h].T - target).max()
+        if residual > 1e-8:
+            raise InputError(
+                f"{name} at step {h} is not linear in the completion's features: residual "
+                f"{residual:.3g}, expected at most 1e-8"
+            )
+    return theta
+
+
+def _positive(value: float, name: str) -> float:
+    if not np.isfinite(value) or value <= 0.0:
+        raise InputError(f"{name} is {value!r}: expected a positive number")
+    return float(value)

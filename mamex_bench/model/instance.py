@@ -1,0 +1,182 @@
+"""An instance: a game, its policy classes, hypotheses about it, and what is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from mamex_bench.errors import InputError
+from mamex_bench.model._arrays import Floats, frozen
+from mamex_bench.model.evaluation import class_payoffs, payoffs
+from mamex_bench.model.game import MarkovGame, largest_value
+from mamex_bench.model.hypotheses import Hypotheses, ModelClass, ValueClass
+from mamex_bench.model.policies import PurePolicies
+
+
+@dataclass(frozen=True)
+class Known:
+    """A number that is known of an instance in advance, and why.
+
+    Attributes:
+        value: the number.
+        source: the citation, or "proved in the docstring of <family>".
+    """
+
+    value: float
+    source: str
+
+
+@dataclass(frozen=True, eq=False, init=False, repr=False)
+class Instance:
+    """What a learner is set to work on.
+
+    Attributes:
+        game: the true game.
+        policies: one finite class of pure policies per agent.
+        hypotheses: named hypothesis classes, the first the default; may be empty.
+        name: what reports call it.
+        known: constants known in advance, by name.
+    """
+
+    game: MarkovGame
+    policies: PurePolicies
+    hypotheses: Mapping[str, Hypotheses]
+    name: str
+    known: Mapping[str, Known] = field(default_factory=dict)
+
+    def __init__(
+        self,
+        game: MarkovGame,
+        policies: PurePolicies,
+        hypotheses: Hypotheses | Mapping[str, Hypotheses] | None = None,
+        name: str = "instance",
+        known: Mapping[str, Known] | None = None,
+    ) -> None:
+        if hypotheses is None:
+            classes: dict[str, Hypotheses] = {}
+        elif isinstance(hypotheses, Mapping):
+            classes = dict(hypotheses)
+        else:
+            classes = {default_name(hypotheses): hypotheses}
+        policies.check(game)
+        for each in classes.values():
+            each.check(game)
+        set_ = object.__setattr__
+        set_(self, "game", game)
+        set_(self, "policies", policies)
+        set_(self, "hypotheses", classes)
+        set_(self, "name", name)
+        set_(self, "known", dict(known or {}))
+
+    def hypothesis(self, name: str | None = None) -> Hypotheses:
+        """The named class, or the first; raises InputError that lists the names there are."""
+        if not self.hypotheses:
+            raise InputError(f"instance {self.name!r} has no hypotheses: give it a class")
+        if name is None:
+            return next(iter(self.hypotheses.values()))
+        if name not in self.hypotheses:
+            raise InputError(
+                f"instance {self.name!r} has no hypotheses {name!r}: "
+                f"choose one of {', '.join(self.hypotheses)}"
+            )
+        return self.hypotheses[name]
+
+    @cached_property
+    def payoffs(self) -> Floats:
+        """(n, m_0, ..., m_{n-1}): true values of every joint pure policy."""
+        return frozen(payoffs(self.game, self.policies))
+
+    @cached_property
+    def return_range(self) -> float:
+        """R_true: no gap inside the class exceeds it; max_i (max U_i - min U_i)."""
+        U = self.payoffs.reshape(self.game.agents, -1)
+        return float((U.max(axis=1) - U.min(axis=1)).max())
+
+    def value_bound(self, name: str | None = None) -> float:
+        """R: every value of every hypothesis, and of the truth, lies in [0, R].
+
+        Model classes: the largest value of any joint policy, agent, step, state and model. Value
+        classes: the largest of these for the truth and of the hypotheses' own entries.
+        """
+        classes = self.hypothesis(name)
+        bound = largest_value(self.game.transition[None], self.game.reward)
+        if isinstance(classes, ModelClass):
+            return max(bound, largest_value(classes.transitions, self.game.reward))
+        if isinstance(classes, ValueClass):
+            return max(bound, *(float(values.max()) for values in classes.per_agent))
+        return bound
+
+    def model_payoffs(self, name: str | None = None) -> Floats:
+        """(F, n, M): values of every joint pure policy under every model; cached per class."""
+        classes = self.hypothesis(name)
+        if not isinstance(classes, ModelClass):
+            raise InputError(f"hypotheses {name!r} of {self.name!r} are not a class of models")
+        cache = self._payoff_cache
+        if id(classes) not in cache:
+            values = class_payoffs(self.game, self.policies, classes.transitions)
+            cache[id(classes)] = frozen(values)
+        return cache[id(classes)]
+
+    @cached_property
+    def _payoff_cache(self) -> dict[int, Floats]:
+        return {}
+
+    def __repr__(self) -> str:
+        parts = ", ".join(f"{k}: {v!r}" for k, v in self.hypotheses.items()) or "no hypotheses"
+        return f"Instance({self.name!r}, {self.game!r}, {self.policies!r}, {parts})"
+
+    def _repr_html_(self) -> str:
+        game = self.game
+        rows = {
+            "agents": f"{game.agents}",
+            "states × horizon": f"{game.states} × {game.horizon}",
+            "actions": " × ".join(map(str, game.action_counts)),
+            "pure policies": " × ".join(map(str, self.policies.counts)),
+            **{f"hypotheses “{k}”": repr(v) for k, v in self.hypotheses.items()},
+            **{k: f"{v.value:.6g} ({v.source})" for k, v in self.known.items()},
+        }
+        body = "".join(f"<tr><th>{k}</th><td>{v}</td></tr>" for k, v in rows.items())
+        return f"<table><caption>{self.name}</caption>{body}</table>"
+
+
+def default_name(hypotheses: Hypotheses) -> str:
+    """The name under which a single class is filed."""
+    if isinstance(hypotheses, ModelClass):
+        return "models"
+    return "values" if isinstance(hypotheses, ValueClass) else "linear"
+
+
+def realizable(instance: Instance, name: str | None = None, tolerance: float = 1e-9) -> bool:
+    """Whether the class holds the truth.
+
+    Model classes: the true transition is a member. Value classes: for every agent and every joint
+    pure policy pi, Q^{i,pi} is a member (theory: deviations included).
+    """
+    classes = instance.hypothesis(name)
+    game, policies = instance.game, instance.policies
+    if isinstance(classes, ModelClass):
+        return classes.truth is not None
+    if not isinstance(classes, ValueClass):
+        raise InputError("realizability of a linear class is a matter of its radius, not of a list")
+    for index in range(policies.size):
+        Q = policy_action_values(game, policies.joint_actions(game, index))
+        for i, values in enumerate(classes.per_agent):
+            distance = np.abs(values - Q[i]).max(axis=(1, 2, 3))
+            if distance.min() > tolerance:
+                return False
+    return True
+
+
+def policy_action_values(game: MarkovGame, joint_actions: np.ndarray) -> Floats:
+    """(n, H, S, A): Q^{i,pi}_h(s, a) of a joint pure policy, `joint_actions` (H, S)."""
+    n, H, S, A = game.reward.shape
+    Q = np.empty((n, H, S, A))
+    V = np.zeros((n, S))
+    states = np.arange(S)
+    for h in range(H - 1, -1, -1):
+        Q[:, h] = game.reward[:, h] + np.einsum("sat,nt->nsa", game.transition[h], V)
+        V = Q[:, h, states, joint_actions[h]]
+    return Q

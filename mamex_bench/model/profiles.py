@@ -1,0 +1,151 @@
+"""What a learner plays in one episode: a distribution over policies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mamex_bench.kernels.gaps import deviation_gains
+from mamex_bench.kernels.simulate import draw
+from mamex_bench.model._arrays import Floats, Ints, expect_shape, floats, frozen, stochastic
+from mamex_bench.model.concepts import concept_code
+from mamex_bench.model.evaluation import best_response_values, evaluate
+from mamex_bench.model.game import MarkovGame, cumulative
+from mamex_bench.model.policies import PurePolicies
+
+if TYPE_CHECKING:
+    from mamex_bench.model.instance import Instance
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ClassProfile:
+    """A distribution over the joint pure policies of a class (a product for Nash).
+
+    Attributes:
+        policies: the class.
+        distribution: (m_0, ..., m_{n-1}), sums to 1.
+        concept: "nash", "ce" or "cce"; says which gap is meant.
+    """
+
+    policies: PurePolicies
+    distribution: Floats
+    concept: str
+
+    def __post_init__(self) -> None:
+        concept_code(self.concept)
+        x = floats(self.distribution, "distribution", self.policies.agents)
+        expect_shape(x, "distribution", self.policies.counts, "(m_0, ..., m_{n-1})")
+        stochastic(x.reshape(-1), "distribution")
+        object.__setattr__(self, "distribution", x)
+
+    @cached_property
+    def cumulative(self) -> Floats:
+        """(M,): inverse-transform table over joint policies in C order."""
+        return frozen(cumulative(self.distribution.reshape(-1)))
+
+    def sample(self, rng: np.random.Generator) -> int:
+        """Index of a joint pure policy, from one uniform draw."""
+        return draw(self.cumulative, rng.random())
+
+    def play(self, game: MarkovGame, rng: np.random.Generator) -> Ints:
+        """(H, S): joint action table of one sampled joint pure policy."""
+        return self.policies.joint_actions(game, self.sample(rng))
+
+    def gaps(self, instance: Instance) -> Floats:
+        """(n,): exact deviation gains inside the class on the true payoffs, signed."""
+        return self.payoff_gaps(instance.payoffs)
+
+    def payoff_gaps(self, payoffs: ArrayLike) -> Floats:
+        """(n,): deviation gains on any payoff tensor (n, m_0, ..., m_{n-1})."""
+        U = np.ascontiguousarray(payoffs, dtype=np.float64)
+        n = U.shape[0]
+        out = np.empty(n)
+        counts = np.array(self.policies.counts, dtype=np.int64)
+        code = concept_code(self.concept)
+        deviation_gains(U.reshape(n, -1), counts, self.distribution.reshape(-1), code, out)
+        return out
+
+    def __repr__(self) -> str:
+        support = int((self.distribution > 0.0).sum())
+        return f"ClassProfile({self.concept}, support {support} of {self.distribution.size})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class MarkovProfile:
+    """A Markov joint policy: at each step and state a distribution over joint actions.
+
+    Attributes:
+        joint: (H, S, A), stochastic rows.
+        concept: "nash", "ce" or "cce"; says which gap is meant.
+    """
+
+    joint: Floats
+    concept: str
+
+    def __post_init__(self) -> None:
+        concept_code(self.concept)
+        joint = floats(self.joint, "joint", 3)
+        stochastic(joint, "joint")
+        object.__setattr__(self, "joint", joint)
+
+    @cached_property
+    def cumulative(self) -> Floats:
+        """(H, S, A): inverse-transform tables."""
+        return frozen(cumulative(self.joint))
+
+    def sample(self, rng: np.random.Generator) -> Ints:
+        """(H, S): joint action at every step and state, from H * S uniform draws."""
+        H, S, _ = self.joint.shape
+        uniforms = rng.random((H, S))
+        table = (self.cumulative <= uniforms[..., None]).sum(axis=-1)
+        return table.astype(np.int64)
+
+    def play(self, game: MarkovGame, rng: np.random.Generator) -> Ints:
+        """(H, S): joint action table to play in one episode; each cell is met at most once."""
+        return self.sample(rng)
+
+    def gaps(self, instance: Instance) -> Floats:
+        """(n,): exact gain of the best deviation among *all* policies of one agent.
+
+        Best response by dynamic programming; for "ce" the deviation may depend on the
+        recommendation at each step and state (per-state swap).
+        """
+        game = instance.game
+        own = evaluate(game, self.joint)[:, 0] @ game.initial
+        return best_response_values(game, self.joint, swap=self.concept == "ce") - own
+
+    def class_gaps(self, instance: Instance) -> Floats:
+        """(n,): gain of the best fixed deviation inside the instance's policy class, signed.
+
+        Each policy of agent i's class is set against the others' marginal play:
+        V_h(s) = sum_a joint_h(a | s) Q_h(s, (v_h(s), a_-i)).
+        """
+        game, policies = instance.game, instance.policies
+        own = evaluate(game, self.joint)[:, 0] @ game.initial
+        gains = np.empty(game.agents)
+        for i, tables in enumerate(policies.tables):
+            V = np.zeros((tables.shape[0], game.states))
+            for h in range(game.horizon - 1, -1, -1):
+                shape = (game.states, *game.action_counts)
+                marginal = self.joint[h].reshape(shape).sum(axis=1 + i, keepdims=True)
+                # (m_i, S, A): value of each joint action given each policy's own future
+                Q = game.reward[i, h] + np.einsum("sat,mt->msa", game.transition[h], V)
+                weighted = Q.reshape(-1, *shape) * marginal
+                per_own = np.moveaxis(weighted, 2 + i, 2).reshape(
+                    *weighted.shape[:2], shape[1 + i], -1
+                )
+                choice = tables[:, h, :, None]
+                V = np.take_along_axis(per_own.sum(axis=3), choice, axis=2)[..., 0]
+            gains[i] = (V @ game.initial).max() - own[i]
+        return gains
+
+    def __repr__(self) -> str:
+        H, S, A = self.joint.shape
+        return f"MarkovProfile({self.concept}, H={H}, S={S}, A={A})"
+
+
+Profile = ClassProfile | MarkovProfile

@@ -1,0 +1,145 @@
+"""Instances and games in `.npz` files: plain arrays, a schema version, no pickles."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mamex_bench.errors import InputError
+from mamex_bench.model.game import MarkovGame, Units
+from mamex_bench.model.hypotheses import Hypotheses, LinearValueClass, ModelClass, ValueClass
+from mamex_bench.model.instance import Instance, Known
+from mamex_bench.model.policies import PurePolicies
+
+SCHEMA = "mamex-bench instance"
+VERSION = 1
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary name beside `path`, renamed to it on success, removed on failure."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+    os.close(handle)
+    try:
+        yield Path(name)
+        os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def save(item: Instance | MarkovGame, path: str | os.PathLike[str]) -> Path:
+    """Write an instance, or a game alone, to `path` (suffix .npz); an older file is replaced whole."""
+    target = Path(path)
+    if target.suffix != ".npz":
+        raise InputError(f"path {str(target)!r} must end in .npz")
+    game = item.game if isinstance(item, Instance) else item
+    header: dict[str, Any] = {
+        "schema": SCHEMA,
+        "version": VERSION,
+        "action_counts": list(game.action_counts),
+    }
+    arrays: dict[str, Any] = {
+        "transition": game.transition,
+        "reward": game.reward,
+        "initial": game.initial,
+        "units_scale": game.units.scale,
+        "units_offset": game.units.offset,
+    }
+    if isinstance(item, Instance):
+        header["name"] = item.name
+        header["known"] = {k: [v.value, v.source] for k, v in item.known.items()}
+        header["policies"] = item.policies.agents
+        for i, table in enumerate(item.policies.tables):
+            arrays[f"policies_{i}"] = table
+        header["hypotheses"] = []
+        for k, (name, classes) in enumerate(item.hypotheses.items()):
+            header["hypotheses"].append({"name": name, **_pack(classes, f"hypotheses_{k}", arrays)})
+    arrays["header"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
+    with replacing(target) as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(stream, **arrays)
+    return target
+
+
+def _pack(classes: Hypotheses, prefix: str, arrays: dict[str, Any]) -> dict[str, Any]:
+    if isinstance(classes, ModelClass):
+        arrays[f"{prefix}_transitions"] = classes.transitions
+        return {"kind": "models", "truth": classes.truth}
+    if isinstance(classes, ValueClass):
+        for i, values in enumerate(classes.per_agent):
+            arrays[f"{prefix}_values_{i}"] = values
+        if classes.features is not None:
+            arrays[f"{prefix}_features"] = classes.features
+        return {"kind": "values", "agents": len(classes.per_agent), "ridge": classes.ridge}
+    arrays[f"{prefix}_features"] = classes.features
+    return {"kind": "linear", "ridge": classes.ridge, "radius": classes.radius}
+
+
+def load(path: str | os.PathLike[str]) -> Instance | MarkovGame:
+    """Read what `save` wrote: an Instance, or a MarkovGame if the file holds a game alone."""
+    source = Path(path)
+    try:
+        with np.load(source, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+        header = json.loads(arrays["header"].tobytes())
+    except FileNotFoundError as error:
+        raise InputError(f"no file {str(source)!r}") from error
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"{str(source)!r} is not a game file (.npz with a header)") from error
+    if not isinstance(header, dict) or header.get("schema") != SCHEMA:
+        raise InputError(f"{str(source)!r} has no header of schema {SCHEMA!r}")
+    if header.get("version") != VERSION:
+        raise InputError(
+            f"{str(source)!r} has schema version {header.get('version')}: expected {VERSION}"
+        )
+    try:
+        return _unpack(header, arrays)
+    except KeyError as error:
+        raise InputError(f"{str(source)!r} lacks the entry {error}") from error
+    except InputError as error:
+        raise InputError(f"{str(source)!r}: {error}") from error
+
+
+def _unpack(header: dict[str, Any], arrays: dict[str, Any]) -> Instance | MarkovGame:
+    game = MarkovGame(
+        arrays["transition"],
+        arrays["reward"],
+        header["action_counts"],
+        arrays["initial"],
+        Units(arrays["units_scale"], arrays["units_offset"]),
+    )
+    if "policies" not in header:
+        return game
+    policies = PurePolicies([arrays[f"policies_{i}"] for i in range(header["policies"])])
+    classes: dict[str, Hypotheses] = {}
+    for k, entry in enumerate(header["hypotheses"]):
+        prefix, kind = f"hypotheses_{k}", entry["kind"]
+        if kind == "models":
+            classes[entry["name"]] = ModelClass(arrays[f"{prefix}_transitions"], entry["truth"])
+        elif kind == "values":
+            values = [arrays[f"{prefix}_values_{i}"] for i in range(entry["agents"])]
+            completion = arrays.get(f"{prefix}_features", "tabular")
+            classes[entry["name"]] = ValueClass(values, completion, entry["ridge"])
+        elif kind == "linear":
+            features = arrays[f"{prefix}_features"]
+            classes[entry["name"]] = LinearValueClass(features, entry["ridge"], entry["radius"])
+        else:
+            raise InputError(f"unknown kind of hypotheses {kind!r}")
+    known = {k: Known(float(v[0]), str(v[1])) for k, v in header["known"].items()}
+    return Instance(game, policies, classes, header["name"], known)
