@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
-from numba.core import config
+from numba.core import config as numba_config
+
+config: Any = numba_config
 
 F = TypeVar("F", bound=Callable[..., Any])
 

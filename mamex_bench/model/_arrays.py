@@ -1,4 +1,4 @@
-"""Validation shared by the types of this floor: every message names argument, value, expectation."""
+"""Validation shared by the types of this floor; messages name argument, value, expectation."""
 
 from __future__ import annotations
 

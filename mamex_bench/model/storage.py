@@ -45,7 +45,7 @@ def _umask() -> int:
 
 
 def save(item: Instance | MarkovGame, path: str | os.PathLike[str]) -> Path:
-    """Write an instance, or a game alone, to `path` (suffix .npz); an older file is replaced whole."""
+    """Write an instance, or a game alone, to `path` (suffix .npz); replaces an older file whole."""
     target = Path(path)
     if target.suffix != ".npz":
         raise InputError(f"path {str(target)!r} must end in .npz")
