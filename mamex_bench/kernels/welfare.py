@@ -1,0 +1,264 @@
+"""Correlated equilibria of maximal welfare: constraint columns, prices, and a dense simplex.
+
+The linear program, on w > 0 (welfare mapped onto [1, 2]):
+    max sum_c w(c) x(c)   subject to   D x <= 0,   sum_c x(c) <= 1,   x >= 0,
+    CCE: D[(i, v), c]    = U_i(v, c_-i) - U_i(c)
+    CE:  D[(i, r, v), c] = U_i(v, c_-i) - U_i(c)  if c_i = r, else 0.
+The constraints D x <= 0 are a cone and w > 0, so an optimum sums to 1; and x = 0 is a feasible
+start, so there is no first phase.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from mamex_bench.kernels._jit import jit
+from mamex_bench.kernels.simplex import (
+    COST_TOLERANCE,
+    OPTIMAL,
+    PIVOT_CAP,
+    UNBOUNDED,
+    leaving_row,
+    maximise,
+    pivot,
+)
+
+CE_CODE = 1
+
+
+@jit
+def welfare_weights(
+    payoffs: npt.NDArray[np.float64],
+    ranges: npt.NDArray[np.float64],
+    out: npt.NDArray[np.float64],
+) -> None:
+    """`out (M,)`: welfare sum_i ranges[i] U_i(c) of normalised payoffs, mapped onto [1, 2]."""
+    agents, cells = payoffs.shape
+    low = np.inf
+    high = -np.inf
+    for cell in range(cells):
+        total = 0.0
+        for i in range(agents):
+            total += ranges[i] * payoffs[i, cell]
+        out[cell] = total
+        low = min(low, total)
+        high = max(high, total)
+    varies = high - low > 1e-15 * ranges.sum()
+    for cell in range(cells):
+        out[cell] = 1.0 + (out[cell] - low) / (high - low) if varies else 1.0
+
+
+@jit
+def deviation_columns(
+    payoffs: npt.NDArray[np.float64],
+    counts: npt.NDArray[np.int64],
+    cells: npt.NDArray[np.int64],
+    out: npt.NDArray[np.float64],
+) -> None:
+    """`out (len(cells), sum counts)`: U_i(v, c_-i) - U_i(c) for every agent i and deviation v."""
+    agents, size = payoffs.shape
+    for k in range(cells.shape[0]):
+        cell = cells[k]
+        stride = size
+        row = 0
+        for i in range(agents):
+            count = counts[i]
+            stride //= count
+            base = cell - (cell // stride) % count * stride
+            for v in range(count):
+                out[k, row] = payoffs[i, base + v * stride] - payoffs[i, cell]
+                row += 1
+
+
+@jit
+def reduced_gains(
+    payoffs: npt.NDArray[np.float64],
+    counts: npt.NDArray[np.int64],
+    weights: npt.NDArray[np.float64],
+    duals: npt.NDArray[np.float64],
+    out: npt.NDArray[np.float64],
+) -> None:
+    """Reduced gain of every cell of the CCE program, `out (M,)`, by one contraction per agent.
+
+        g(c) = w(c) - z + sum_i [ (sum_v y_iv) U_i(c) - sum_v y_iv U_i(v, c_-i) ]
+    `duals (sum counts + 1,)`: y, then z of the row sum x <= 1. No positive g: x is optimal.
+    """
+    agents, cells = payoffs.shape
+    for cell in range(cells):
+        out[cell] = weights[cell] - duals[duals.shape[0] - 1]
+    stride = cells
+    row = 0
+    for i in range(agents):
+        count = counts[i]
+        block = stride
+        stride //= count
+        total = duals[row : row + count].sum()
+        if total != 0.0:
+            for outer in range(0, cells, block):
+                for inner in range(outer, outer + stride):
+                    mixed = 0.0
+                    for v in range(count):
+                        mixed += duals[row + v] * payoffs[i, inner + v * stride]
+                    for v in range(count):
+                        k = inner + v * stride
+                        out[k] += total * payoffs[i, k] - mixed
+        row += count
+
+
+@jit
+def welfare_rows(counts: npt.NDArray[np.int64], concept_code: int) -> int:
+    """Deviation rows of the program: sum m_i^2 for CE (row v = r stays empty), sum m_i for CCE."""
+    total = 0
+    for i in range(counts.shape[0]):
+        total += counts[i] * counts[i] if concept_code == CE_CODE else counts[i]
+    return total
+
+
+@jit
+def maximal_welfare(
+    payoffs: npt.NDArray[np.float64],
+    counts: npt.NDArray[np.int64],
+    weights: npt.NDArray[np.float64],
+    concept_code: int,
+    max_pivots: int,
+    out: npt.NDArray[np.float64],
+) -> int:
+    """CE or CCE of greatest weight, `out (M,)`, by the dense lexicographic simplex.
+
+    `payoffs (n, M)` in [0, 1], `weights (M,)` in [1, 2]. Returns a status of `simplex`; its cost
+    per pivot is (rows + 1) (M + rows + 2), so it suits small games.
+    """
+    agents, cells = payoffs.shape
+    deviations = welfare_rows(counts, concept_code)
+    rows = deviations + 1
+    width = cells + rows + 1
+    tableau = np.zeros((rows + 1, width))
+    basis = np.empty(rows, dtype=np.int64)
+    for cell in range(cells):
+        stride = cells
+        row = 0
+        for i in range(agents):
+            count = counts[i]
+            stride //= count
+            own = (cell // stride) % count
+            base = cell - own * stride
+            first = row + own * count if concept_code == CE_CODE else row
+            for v in range(count):
+                tableau[first + v, cell] = payoffs[i, base + v * stride] - payoffs[i, cell]
+            row += count * count if concept_code == CE_CODE else count
+        tableau[deviations, cell] = 1.0
+        tableau[rows, cell] = -weights[cell]
+    for r in range(rows):
+        tableau[r, cells + r] = 1.0
+        basis[r] = cells + r
+    tableau[deviations, width - 1] = 1.0
+    status = maximise(tableau, basis, cells, max_pivots)
+    out[:] = 0.0
+    for r in range(rows):
+        if basis[r] < cells:
+            out[basis[r]] = max(tableau[r, width - 1], 0.0)
+    total = out.sum()
+    if total > 0.0:
+        out /= total
+    else:
+        out[:] = 1.0 / cells
+    return status
+
+
+@jit
+def maximal_cce(
+    payoffs: npt.NDArray[np.float64],
+    counts: npt.NDArray[np.int64],
+    weights: npt.NDArray[np.float64],
+    seeds: npt.NDArray[np.int64],
+    max_pivots: int,
+    out: npt.NDArray[np.float64],
+) -> int:
+    """CCE of greatest weight, `out (M,)`, by a revised simplex that prices all cells implicitly.
+
+    Only the slack block is kept: B^-1, the right-hand side and the duals, (sum m_i + 2)^2 numbers,
+    which are also what the lexicographic rule compares. Candidates are tried first: `seeds`
+    (cells, say the support of an earlier solution), later the best cell for each strategy of
+    agent 0, renewed by one contraction of the tensor when none of them improves. Returns a status.
+    """
+    cells = payoffs.shape[1]
+    rows = counts.sum() + 1
+    entering_column = rows
+    width = rows + 2
+    tableau = np.zeros((rows + 1, width))
+    basis = np.empty(rows, dtype=np.int64)
+    for r in range(rows):
+        tableau[r, r] = 1.0
+        basis[r] = cells + r
+    tableau[rows - 1, width - 1] = 1.0
+
+    block = cells // counts[0]
+    candidates = np.empty(max(seeds.shape[0], counts[0]), dtype=np.int64)
+    columns = np.empty((candidates.shape[0], rows))
+    columns[:, rows - 1] = 1.0
+    size = seeds.shape[0]
+    candidates[:size] = seeds
+    deviation_columns(payoffs, counts, candidates[:size], columns)
+    gains = np.empty(cells)
+
+    status = PIVOT_CAP
+    for _ in range(max_pivots):
+        best = -1
+        most = COST_TOLERANCE
+        for k in range(size):
+            gain = weights[candidates[k]]
+            for r in range(rows):
+                gain -= tableau[rows, r] * columns[k, r]
+            if gain > most:
+                most = gain
+                best = k
+        entering = -1
+        if best < 0:
+            reduced_gains(payoffs, counts, weights, tableau[rows, :rows], gains)
+            size = 0
+            for own in range(counts[0]):
+                top = own * block + np.argmax(gains[own * block : (own + 1) * block])
+                if gains[top] > COST_TOLERANCE:
+                    candidates[size] = top
+                    if gains[top] > most:
+                        most = gains[top]
+                        best = size
+                    size += 1
+            deviation_columns(payoffs, counts, candidates[:size], columns)
+            for r in range(rows):  # a slack may return to the basis, too
+                if -tableau[rows, r] > most:
+                    most = -tableau[rows, r]
+                    best = -1
+                    entering = cells + r
+            if best < 0 and entering < 0:
+                status = OPTIMAL
+                break
+        if best >= 0:
+            entering = candidates[best]
+            for r in range(rows):
+                total = 0.0
+                for k in range(rows):
+                    total += tableau[r, k] * columns[best, k]
+                tableau[r, entering_column] = total
+        else:
+            for r in range(rows):
+                tableau[r, entering_column] = tableau[r, entering - cells]
+        tableau[rows, entering_column] = -most
+        row = leaving_row(tableau, rows, entering_column, 0)
+        if row < 0:
+            status = UNBOUNDED
+            break
+        pivot(tableau, row, entering_column)
+        basis[row] = entering
+
+    out[:] = 0.0
+    for r in range(rows):
+        if basis[r] < cells:
+            out[basis[r]] = max(tableau[r, width - 1], 0.0)
+    total = out.sum()
+    if total > 0.0:
+        out /= total
+    else:
+        out[:] = 1.0 / cells
+    return status
