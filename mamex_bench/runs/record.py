@@ -1,0 +1,213 @@
+"""What a run leaves behind: exact gaps of every profile played, in segments of equal profile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mamex_bench.errors import InputError
+from mamex_bench.model._arrays import Floats, Ints, positive_integer
+from mamex_bench.model.instance import Instance
+from mamex_bench.model.profiles import ClassProfile, Profile
+from mamex_bench.runs.archive import Archive
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+CHECKPOINTS = 48
+
+
+def checkpoints(episodes: int, count: int = CHECKPOINTS) -> Ints:
+    """At most `count` episode numbers, evenly spaced on a logarithmic scale, the last one last."""
+    points = np.rint(np.geomspace(1, episodes, count)).astype(np.int64)
+    return np.unique(points)
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a learner would hand over after some episodes, and how far from equilibrium it is.
+
+    CE and CCE of class profiles: the uniform mixture of what was played. Otherwise (Nash, whose
+    mixtures are no product; Markov profiles, whose mixtures are not Markov): the profile of a
+    uniformly drawn episode, and its expected gap. That gap also bounds a mixture's from above.
+
+    Attributes:
+        rule: "uniform mixture" or "uniformly drawn episode".
+        gap: max_i gap of the mixture, or its mean over the episodes.
+        profile: the mixture; None when an episode is drawn.
+        best_episode: the first one whose profile has the least max_i gap so far.
+        best_gap: that gap. Seeing it needs the true payoffs.
+    """
+
+    rule: str
+    gap: float
+    profile: ClassProfile | None
+    best_episode: int
+    best_gap: float
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Run:
+    """One learner on one instance with one seed.
+
+    Attributes:
+        instance: what was played.
+        learner: the learner's registered name.
+        concept: "nash", "ce" or "cce".
+        episodes: K.
+        seed: of the run.
+        eta: the number in use; None where the learner has none.
+        lengths: (G,) episodes per segment of one profile; they sum to K.
+        gaps: (G, n) headline gap of each segment's profile, exact and signed.
+        class_gaps: (G, n) the gap over the policy class; equal to `gaps` for class profiles.
+        archive: the profiles of the segments (of Markov profiles an evenly spaced part).
+        final_profile: the last one played.
+        diagnostics: what the learner says about itself.
+        seconds: in learner and simulation.
+    """
+
+    instance: Instance
+    learner: str
+    concept: str
+    episodes: int
+    seed: int
+    eta: float | None
+    lengths: Ints
+    gaps: Floats
+    class_gaps: Floats
+    archive: Archive
+    final_profile: Profile
+    diagnostics: Mapping[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @cached_property
+    def ends(self) -> Ints:
+        """(G,): last episode of each segment, counted from 1."""
+        return np.cumsum(self.lengths)
+
+    @property
+    def regret(self) -> Floats:
+        """(K, n): the gap of each episode's profile, per agent; not cumulative."""
+        return np.repeat(self.gaps, self.lengths, axis=0)
+
+    @property
+    def profiles(self) -> list[Profile]:
+        """The archived profiles; `archive.kept` says which segments they belong to."""
+        return [self.archive.profile(j, self.instance.policies) for j in range(len(self.archive))]
+
+    def cumulative(self, at: Any = None) -> Floats:
+        """(P, n): Reg_i(t) = sum_{k <= t} gap_i(x_k) at episodes `at` (default: checkpoints)."""
+        return self._sum(self.gaps, self._episodes(at))
+
+    def class_cumulative(self, at: Any = None) -> Floats:
+        """(P, n): the same with deviations inside the policy class only."""
+        return self._sum(self.class_gaps, self._episodes(at))
+
+    def played_gaps(self, at: Any = None) -> Floats:
+        """(P,): max_i headline gap of the profile played at the episodes `at`."""
+        return self.gaps.max(axis=1)[np.searchsorted(self.ends, self._episodes(at))]
+
+    def output_gaps(self, at: Any = None) -> Floats:
+        """(P,): the gap of `output` after the episodes `at`."""
+        times = self._episodes(at)
+        if not self._mixes:
+            return self._sum(self.gaps.max(axis=1, keepdims=True), times)[:, 0] / times
+        order = np.argsort(times, kind="stable")
+        answers = np.empty(times.size)
+        payoffs = self.instance.payoffs
+        for k, mixture in zip(order, self._mixtures(times[order])):
+            answers[k] = mixture.payoff_gaps(payoffs).max()
+        return answers
+
+    def output(self, checkpoint: int | None = None) -> Output:
+        """The output after `checkpoint` episodes (default: all)."""
+        times = self._episodes([self.episodes if checkpoint is None else checkpoint])
+        segment = int(np.searchsorted(self.ends, times[0]))
+        worst = self.gaps[: segment + 1].max(axis=1)
+        best = int(worst.argmin())
+        start = int(self.ends[best] - self.lengths[best]) + 1
+        gap = float(self.output_gaps(times)[0])
+        if not self._mixes:
+            return Output("uniformly drawn episode", gap, None, start, float(worst[best]))
+        mixture = next(self._mixtures(times))
+        return Output("uniform mixture", gap, mixture, start, float(worst[best]))
+
+    def episodes_until(self, epsilon: float) -> int | None:
+        """First checkpoint whose output is an epsilon-equilibrium; None if there is none."""
+        times = checkpoints(self.episodes)
+        reached = np.flatnonzero(self.output_gaps(times) <= epsilon)
+        return int(times[reached[0]]) if reached.size else None
+
+    @property
+    def _mixes(self) -> bool:
+        return self.archive.kind == "class" and self.concept != "nash"
+
+    def _mixtures(self, times: Ints) -> Iterator[ClassProfile]:
+        """Uniform mixture of x_1..x_t for each of the increasing `times`."""
+        total = np.zeros(self.archive.shape)
+        done = segment = 0
+        for t in times:
+            while self.ends[segment] < t:
+                total += (self.ends[segment] - done) * self.archive.dense(segment)
+                done = int(self.ends[segment])
+                segment += 1
+            total += (t - done) * self.archive.dense(segment)
+            done = int(t)
+            yield ClassProfile(self.instance.policies, total / total.sum(), self.concept)
+
+    def _sum(self, gaps: Floats, times: Ints) -> Floats:
+        totals = np.cumsum(self.lengths[:, None] * gaps, axis=0)
+        segment = np.searchsorted(self.ends, times)
+        return totals[segment] - (self.ends[segment] - times)[:, None] * gaps[segment]
+
+    def _episodes(self, at: Any) -> Ints:
+        if at is None:
+            return checkpoints(self.episodes)
+        times = np.atleast_1d(np.asarray(at))
+        for t in times:
+            if positive_integer(t, "checkpoint") > self.episodes:
+                raise InputError(f"checkpoint {t} lies beyond the run's {self.episodes} episodes")
+        return times.astype(np.int64)
+
+    def __repr__(self) -> str:
+        total = float(self.cumulative([self.episodes]).sum())
+        return (
+            f"Run({self.learner!r} on {self.instance.name!r}, {self.concept}, "
+            f"{self.episodes:,} episodes, seed {self.seed}, regret {total:.6g}, "
+            f"{self.lengths.size:,} profiles)"
+        )
+
+    def _repr_html_(self) -> str:
+        per_agent = self.cumulative([self.episodes])[0]
+        rows = {
+            "learner": f"{self.learner} ({self.concept})",
+            "episodes": f"{self.episodes:,}",
+            "seed": str(self.seed),
+            "η": "—" if self.eta is None else f"{self.eta:.6g}",
+            "regret, all agents": f"{per_agent.sum():.6g}",
+            "regret per agent": ", ".join(f"{value:.6g}" for value in per_agent),
+            "gap of the output": f"{self.output().gap:.3g} ({self.output().rule})",
+            "profiles played": f"{self.lengths.size:,}",
+            "seconds": f"{self.seconds:.3g}",
+        }
+        body = "".join(f"<tr><th>{k}</th><td>{v}</td></tr>" for k, v in rows.items())
+        return f"<table><caption>{self.instance.name}</caption>{body}</table>"
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Cumulative regret summed over agents against episodes; draws on `ax` or on new axes."""
+        import matplotlib.pyplot as plt
+
+        axes = plt.subplots()[1] if ax is None else ax
+        times = np.unique(np.append(checkpoints(self.episodes, 400), self.ends[:400]))
+        axes.plot(
+            times, self.cumulative(times).sum(axis=1), label=f"{self.learner}, {self.concept}"
+        )
+        axes.set_xscale("log")
+        axes.set_xlabel("episodes")
+        axes.set_ylabel("regret, sum over agents (return)")
+        axes.set_title(self.instance.name)
+        return axes

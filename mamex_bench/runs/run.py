@@ -1,0 +1,174 @@
+"""The loop: choose, draw, play, observe, and measure exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import TYPE_CHECKING
+from weakref import WeakSet
+
+import numpy as np
+
+from mamex_bench.errors import InputError
+from mamex_bench.model._arrays import Floats, Ints, positive_integer
+from mamex_bench.model.instance import Instance
+from mamex_bench.model.profiles import MarkovProfile, Profile
+from mamex_bench.model.simulator import Simulator
+from mamex_bench.runs.archive import Archivist
+from mamex_bench.runs.record import Run
+from mamex_bench.runs.seeds import stream
+
+if TYPE_CHECKING:
+    from mamex_bench.learners._base import Learner
+
+BLOCK = 4096
+_started: WeakSet[Learner] = WeakSet()
+
+
+def run(
+    instance: Instance,
+    learner: Learner,
+    episodes: int,
+    seed: int = 0,
+    *,
+    suite: str = "",
+    instance_id: str | None = None,
+    learner_id: str | None = None,
+    progress: Callable[[int], None] | None = None,
+    fused: bool = True,
+    block: int = BLOCK,
+) -> Run:
+    """Run a fresh learner for `episodes` episodes; everything is drawn from the seed.
+
+    Each episode uses one row of uniform draws: those that pick the joint pure policy (one for a
+    class profile, H * S for a Markov profile), one for the first state, H for the transitions. A
+    learner with a fused loop (`advance`) gets the rows in blocks and must give the same result as
+    choose / play / observe, whatever the size of a block.
+
+    Args:
+        instance: what is played; the exact gaps are computed on its true payoffs.
+        learner: made for this instance and this many episodes, and not used before.
+        episodes: K, at least 1.
+        seed: at least 0. The stream is named (suite, instance, learner, concept, seed, "episodes").
+        suite, instance_id, learner_id: these names; by default none, and their own names.
+        progress: called with the number of episodes done.
+        fused: False forces the plain loop.
+        block: episodes per call of `advance`.
+
+    Raises:
+        InputError: a used learner, or episodes other than those that it was made for.
+        MisspecifiedError: from the learner, when no hypothesis explains an observed transition.
+    """
+    episodes = positive_integer(episodes, "episodes")
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise InputError(f"seed is {seed!r}: expected a whole number of at least 0")
+    if learner.episodes != episodes:
+        raise InputError(
+            f"episodes is {episodes}, but {learner.name!r} was made for {learner.episodes}: "
+            "make one for this number"
+        )
+    _claim(learner)
+    rng = stream(
+        suite,
+        instance.name if instance_id is None else instance_id,
+        learner.name if learner_id is None else learner_id,
+        learner.concept,
+        int(seed),
+        "episodes",
+    )
+    simulator = Simulator(instance.game)
+    segments = _Segments(instance)
+    started = perf_counter()
+    if fused and hasattr(learner, "advance"):
+        width = _draws(instance, learner.profile_kind)
+        for first in range(0, episodes, block):
+            rows = min(block, episodes - first)
+            for profile, count in learner.advance(simulator, rng.random((rows, width))):
+                segments.add(profile, count)
+            if progress is not None:
+                progress(first + rows)
+    else:
+        _plain_loop(instance, learner, simulator, rng, segments, progress)
+    if segments.episodes != episodes:
+        raise RuntimeError(f"{learner.name!r} played {segments.episodes} of {episodes} episodes")
+    seconds = perf_counter() - started - segments.seconds
+    return segments.close(learner, int(seed), seconds)
+
+
+def _claim(learner: Learner) -> None:
+    """A learner runs once: what it has seen would leak into a second run."""
+    if learner in _started:
+        raise InputError(f"learner {learner.name!r} has already been used: make a new one")
+    _started.add(learner)
+
+
+def _draws(instance: Instance, profile_kind: str) -> int:
+    """Uniform draws per episode."""
+    H, S = instance.game.horizon, instance.game.states
+    return (1 if profile_kind == "class" else H * S) + 1 + H
+
+
+def _plain_loop(
+    instance: Instance,
+    learner: Learner,
+    simulator: Simulator,
+    rng: np.random.Generator,
+    segments: _Segments,
+    progress: Callable[[int], None] | None,
+) -> None:
+    game = instance.game
+    for episode in range(1, learner.episodes + 1):
+        profile = learner.choose()
+        table = profile.play(game, rng)
+        learner.observe(simulator.play(table, rng.random(game.horizon + 1)))
+        segments.add(profile, 1)
+        if progress is not None and (episode % BLOCK == 0 or episode == learner.episodes):
+            progress(episode)
+
+
+class _Segments:
+    """Run-length encoding of what was played: a new segment when the profile object changes."""
+
+    def __init__(self, instance: Instance) -> None:
+        self.episodes = 0
+        self.seconds = 0.0  # spent on measuring
+        self._instance = instance
+        self._archivist = Archivist()
+        self._last: Profile | None = None
+        self._lengths: list[int] = []
+        self._gaps: list[Floats] = []
+        self._class_gaps: list[Floats] = []
+
+    def add(self, profile: Profile, count: int) -> None:
+        self.episodes += count
+        if profile is self._last:
+            self._lengths[-1] += count
+            return
+        started = perf_counter()
+        self._last = profile
+        self._lengths.append(count)
+        gaps = profile.gaps(self._instance)
+        self._gaps.append(gaps)
+        markov = isinstance(profile, MarkovProfile)
+        self._class_gaps.append(profile.class_gaps(self._instance) if markov else gaps)
+        self._archivist.add(profile)
+        self.seconds += perf_counter() - started
+
+    def close(self, learner: Learner, seed: int, seconds: float) -> Run:
+        lengths: Ints = np.array(self._lengths, dtype=np.int64)
+        assert self._last is not None
+        return Run(
+            instance=self._instance,
+            learner=learner.name,
+            concept=learner.concept,
+            episodes=self.episodes,
+            seed=seed,
+            eta=learner.eta,
+            lengths=lengths,
+            gaps=np.array(self._gaps),
+            class_gaps=np.array(self._class_gaps),
+            archive=self._archivist.close(),
+            final_profile=self._last,
+            diagnostics=dict(learner.diagnostics()),
+            seconds=seconds,
+        )
