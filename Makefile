@@ -1,0 +1,57 @@
+# Two commands do everything, set-up included: `make report` and `make test`.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.mamex-bench-ready
+SUITE ?= smoke
+PYTEST_ARGS ?= -n auto --benchmark-disable
+
+.PHONY: help setup report test bench lock gallery paper clean
+
+help:  ## say what there is
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 16
+
+setup: $(READY)  ## create .venv with the locked versions (the other targets do this by themselves)
+
+$(READY): requirements.lock pyproject.toml .ci/setup
+	@bash .ci/setup "$(VENV)"
+	@touch "$@"
+
+report: $(READY)  ## run the smoke suite and write its report, HTML and PDF, into results/
+	@$(BIN)/mamex-bench run $(SUITE) --output results/$(SUITE).sqlite || test $$? -eq 1
+	@$(BIN)/mamex-bench report results/$(SUITE).sqlite --output results/$(SUITE)
+
+paper:  ## the same for the suite behind the published figures (about 20 minutes on 2 cores)
+	@$(MAKE) --no-print-directory report SUITE=paper
+
+test: $(READY)  ## lint, format, types, floors, tests
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/mamex-bench doctor
+	@$(BIN)/pytest $(PYTEST_ARGS)
+
+bench: $(READY)  ## time the kernels (pytest-benchmark) and track speed, memory and quality (asv)
+	@$(BIN)/pytest -n 0 --benchmark-only
+	@$(BIN)/asv machine --machine bench --yes
+	@$(BIN)/asv run --quick --show-stderr --machine bench --python=same \
+	  --set-commit-hash "$$(git rev-parse HEAD)"
+
+lock:  ## resolve the dependencies again into requirements.lock (needs uv)
+	@uv pip compile --universal --python-version 3.11 --no-header --no-annotate \
+	  --no-emit-index-url --no-emit-find-links --generate-hashes \
+	  --extra report --extra dev pyproject.toml --output-file requirements.lock --quiet
+
+gallery: $(READY)  ## refresh the committed reference report and the picture of the README
+	@$(BIN)/mamex-bench run smoke --output results/smoke.sqlite || test $$? -eq 1
+	@$(BIN)/mamex-bench report results/smoke.sqlite --output reports/gallery
+
+clean:  ## remove caches and results (.venv stays)
+	@rm -rf results build dist .asv .benchmarks .pytest_cache .hypothesis .mypy_cache .ruff_cache \
+	  .import_linter_cache
+	@find mamex_bench tests suites -name __pycache__ -type d -prune -exec rm -rf {} +
