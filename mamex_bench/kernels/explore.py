@@ -1,0 +1,130 @@
+"""The episode loop of maximise-to-explore learners, for every kind of evidence.
+
+The loop leaves compiled code only when the profile in use stops being an equilibrium of the
+optimistic game within the tolerance.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+import mamex_bench.kernels.linear_evidence  # noqa: F401  (registers its kinds of evidence)
+from mamex_bench.kernels._jit import jit
+from mamex_bench.kernels.evidence import payoffs, record
+from mamex_bench.kernels.simulate import draw, episode
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+CE_CODE = 1
+
+
+class Watch(NamedTuple):
+    """The entries of the optimistic game that decide whether a profile is still an equilibrium.
+
+    For each agent and each profile of the others in the support, a column with all m_i own
+    policies; columns of agent i begin at block[i] (n+1,).
+    entries (E,): positions i * M + pi; weight (E,): probability of that joint policy;
+    counts (n,): m_i; cumulative (M,): for drawing; code: of the concept.
+    """
+
+    entries: Ints
+    weight: Floats
+    block: Ints
+    counts: Ints
+    cumulative: Floats
+    code: int
+
+
+@jit
+def watched_gains(watch: Watch, optimistic: Floats, out: Floats) -> None:
+    """Deviation gains (n,) of the watched profile on payoffs (E,) at its entries.
+
+    Nash and CCE  max_v sum_{r,col} x(r, col) [U(v, col) - U(r, col)];
+    CE            sum_r max_v sum_col x(r, col) [U(v, col) - U(r, col)].
+    """
+    swap = watch.code == CE_CODE
+    for i in range(watch.counts.shape[0]):
+        m = watch.counts[i]
+        gains = np.zeros((m if swap else 1, m))
+        for first in range(watch.block[i], watch.block[i + 1], m):
+            for r in range(m):
+                x = watch.weight[first + r]
+                if x == 0.0:
+                    continue
+                row = gains[r] if swap else gains[0]
+                for v in range(m):
+                    row[v] += x * (optimistic[first + v] - optimistic[first + r])
+        total = 0.0
+        for r in range(gains.shape[0]):
+            total += gains[r].max()
+        out[i] = total
+
+
+@jit
+def certify(evidence: Any, watch: Watch, out: Floats) -> None:
+    """Deviation gains (n,) of the watched profile in the optimistic game as it is now."""
+    optimistic = np.empty(watch.entries.shape[0])
+    payoffs(evidence, watch.entries, optimistic)
+    watched_gains(watch, optimistic, out)
+
+
+@jit
+def record_one(evidence: Any, states: Ints, actions: Ints) -> None:
+    """One trajectory, for a learner that is stepped from outside."""
+    record(evidence, states, actions)
+
+
+@jit
+def payoffs_at(evidence: Any, entries: Ints, out: Floats) -> None:
+    """Regularised payoffs at entries (E,), for a learner that is stepped from outside."""
+    payoffs(evidence, entries, out)
+
+
+@jit
+def advance(
+    evidence: Any,
+    watch: Watch,
+    cumulative_transition: Floats,
+    cumulative_initial: Floats,
+    joint: Ints,
+    draws: Floats,
+    tolerance: float,
+    certified: bool,
+    gains: Floats,
+    slack: Floats,
+) -> int:
+    """Play episodes with the watched profile while it stays an equilibrium within `tolerance`.
+
+    draws (B, H+2): joint policy, first state, transitions; joint (M, H, S). `certified` says that
+    `gains` (n,) already holds the certificate for the coming episode. Adds the positive part of
+    each episode's gains to `slack` (n,). Returns the number of episodes played; if fewer than B,
+    the profile must be solved anew before the next.
+    """
+    H = joint.shape[1]
+    n = gains.shape[0]
+    states = np.empty(H + 1, np.int64)
+    actions = np.empty(H, np.int64)
+    for k in range(draws.shape[0]):
+        if not certified:
+            certify(evidence, watch, gains)
+            for i in range(n):
+                if not gains[i] <= tolerance:
+                    return k
+        for i in range(n):
+            slack[i] += max(gains[i], 0.0)
+        policy = draw(watch.cumulative, draws[k, 0])
+        episode(
+            cumulative_transition,
+            cumulative_initial,
+            joint[policy],
+            draws[k, 1:],
+            states,
+            actions,
+        )
+        record(evidence, states, actions)
+        certified = False
+    return draws.shape[0]

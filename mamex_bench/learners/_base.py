@@ -1,0 +1,68 @@
+"""The protocol of every learner."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Literal
+
+from mamex_bench.model._arrays import Floats, positive_integer
+from mamex_bench.model.concepts import concept_code
+from mamex_bench.model.game import Trajectory
+from mamex_bench.model.instance import Instance
+from mamex_bench.model.profiles import Profile
+from mamex_bench.model.simulator import Simulator
+
+
+class Learner(ABC):
+    """Chooses a profile, sees one trajectory of it, and so on, for a stated number of episodes.
+
+    A learner may read the instance's policies, hypotheses, rewards, action counts and first-state
+    distribution. It never reads the game's transition: a universal test changes it and demands
+    the same choices.
+
+    A learner that also has `advance` plays many episodes in one call; the result is bit-identical
+    to choose and observe, and a universal test demands it.
+
+    Attributes:
+        name: the registered name.
+        profile_kind: "class" (distribution over joint pure policies) or "markov".
+        concept: "nash", "ce" or "cce".
+        episodes: the number of episodes that it is made for.
+        eta: the trade-off parameter in use, if it has one.
+        episode: episodes observed so far.
+    """
+
+    name: str
+    profile_kind: ClassVar[Literal["class", "markov"]] = "class"
+
+    def __init__(self, instance: Instance, concept: str, episodes: int) -> None:
+        concept_code(concept)
+        self.instance = instance
+        self.concept = concept
+        self.episodes = positive_integer(episodes, "episodes")
+        self.eta: float | None = None
+        self.episode = 0
+
+    @abstractmethod
+    def choose(self) -> Profile:
+        """The profile of the coming episode; the same object as long as it does not change."""
+
+    @abstractmethod
+    def observe(self, trajectory: Trajectory) -> None:
+        """Learn from one episode played with the profile that was chosen."""
+
+    def diagnostics(self) -> dict[str, float]:
+        """Counters by name, for example the number of equilibrium solves."""
+        return {}
+
+
+class FusedLearner(Learner):
+    """A learner whose episode loop is compiled."""
+
+    @abstractmethod
+    def advance(self, simulator: Simulator, draws: Floats) -> list[tuple[Profile, int]]:
+        """Play draws.shape[0] episodes; returns the profiles used and for how many episodes.
+
+        draws (B, H+2): per episode the uniforms of the joint policy, the first state and the H
+        transitions, exactly as choose, sample and observe would use them.
+        """

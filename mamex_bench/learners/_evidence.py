@@ -1,0 +1,185 @@
+"""From an instance's hypotheses to the evidence that kernels keep on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mamex_bench.errors import InputError, NotApplicableError
+from mamex_bench.kernels import evidence as kernel
+from mamex_bench.kernels import linear_evidence as linear
+from mamex_bench.model._arrays import Floats, Ints
+from mamex_bench.model.hypotheses import (
+    Hypotheses,
+    LinearValueClass,
+    ModelClass,
+    ValueClass,
+    linear_coefficients,
+)
+from mamex_bench.model.instance import Instance
+
+Evidence = kernel.Models | kernel.TabularValues | linear.LinearCompletion | linear.Linear
+
+REGULARISED, LIKELIEST, LIKELIEST_MEAN = (
+    kernel.REGULARISED,
+    kernel.LIKELIEST,
+    kernel.LIKELIEST_MEAN,
+)
+MODES = ("model-based", "model-free")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How data and value are traded off.
+
+    Attributes:
+        eta: weight of the loss.
+        sign: 1 for sup { V - eta L }, -1 for inf { V + eta L }.
+        mode: REGULARISED, or LIKELIEST / LIKELIEST_MEAN (least loss first, then the extreme or
+            the mean value).
+        ignored_step: a step whose data are thrown away, or None.
+    """
+
+    eta: float
+    sign: float = 1.0
+    mode: int = REGULARISED
+    ignored_step: int | None = None
+
+
+def select(instance: Instance, hypotheses: str | None, mode: str | None) -> str:
+    """Name of the class to use: the named one, else the first that fits the mode."""
+    if mode is not None and mode not in MODES:
+        raise InputError(f"mode is {mode!r}: expected one of {', '.join(MODES)}")
+
+    def fits(classes: Hypotheses) -> bool:
+        return mode is None or isinstance(classes, ModelClass) == (mode == "model-based")
+
+    if hypotheses is not None:
+        if not fits(instance.hypothesis(hypotheses)):
+            raise InputError(
+                f"mode {mode!r} does not fit {hypotheses!r} of instance {instance.name!r}, "
+                f"which is {instance.hypotheses[hypotheses]!r}"
+            )
+        return hypotheses
+    instance.hypothesis()
+    for name, classes in instance.hypotheses.items():
+        if fits(classes):
+            return name
+    present = ", ".join(f"{k} ({v!r})" for k, v in instance.hypotheses.items())
+    raise InputError(f"instance {instance.name!r} has no class for mode {mode!r}: only {present}")
+
+
+def joint_table(instance: Instance) -> Ints:
+    """(M, H, S): joint action of every joint pure policy, C order."""
+    policies, game = instance.policies, instance.game
+    members = np.unravel_index(np.arange(policies.size), policies.counts)
+    table = np.zeros((policies.size, game.horizon, game.states), dtype=np.int64)
+    for stride, member, tables in zip(game.strides, members, policies.tables):
+        table += stride * tables[member]
+    return table
+
+
+def gather(instance: Instance, name: str, joint: Ints, settings: Settings) -> Evidence:
+    """Fresh evidence, no data yet, on the named hypotheses."""
+    classes = instance.hypothesis(name)
+    if isinstance(classes, ModelClass):
+        return _models(instance, name, classes, settings)
+    weight = np.ones(instance.game.horizon)
+    if settings.ignored_step is not None:
+        weight[settings.ignored_step] = 0.0
+    if isinstance(classes, ValueClass):
+        return _values(instance, classes, joint, settings, weight)
+    return _linear(instance, classes, joint, settings, weight)
+
+
+def _models(instance: Instance, name: str, classes: ModelClass, settings: Settings) -> Evidence:
+    F = classes.size
+    innermost = np.moveaxis(classes.transitions, 0, -1)
+    with np.errstate(divide="ignore"):
+        losses = -np.log(innermost)
+    log_loss = np.ascontiguousarray(np.where(innermost > 0.0, losses, kernel.IMPOSSIBLE))
+    if settings.ignored_step is not None:
+        log_loss[settings.ignored_step] = 0.0
+    evidence = kernel.Models(
+        values=settings.sign * instance.model_payoffs(name).reshape(F, -1),
+        log_loss=log_loss,
+        losses=np.zeros(F),
+        errors=np.zeros(F),
+        spread=np.full((F, F), np.nan),
+        live=np.zeros(F, dtype=np.int64),
+        state=np.zeros(2, dtype=np.int64),
+        eta=np.array([settings.eta]),
+        sign=np.array([settings.sign]),
+        mode=np.array([settings.mode], dtype=np.int64),
+    )
+    kernel.models_prune(evidence)
+    return evidence
+
+
+def _values(
+    instance: Instance, classes: ValueClass, joint: Ints, settings: Settings, weight: Floats
+) -> Evidence:
+    game = instance.game
+    tables = np.concatenate(classes.per_agent)
+    first = np.concatenate([[0], np.cumsum(classes.sizes)]).astype(np.int64)
+    states = np.arange(game.states)
+    # E_rho f_0(s, pi_0(s)) for every hypothesis and joint policy
+    start = np.stack([tables[:, 0, states, table] @ game.initial for table in joint[:, 0]], axis=1)
+    common = {
+        "tables": tables,
+        "first": first,
+        "start": settings.sign * start,
+        "joint": joint,
+        "losses": np.zeros(start.shape),
+        "eta": np.array([settings.eta]),
+        "sign": np.array([settings.sign]),
+        "mode": np.array([settings.mode], dtype=np.int64),
+    }
+    if classes.features is None:
+        return kernel.TabularValues(
+            reward=game.reward,
+            visits=np.zeros(game.reward.shape[1:]),
+            onward=np.zeros(game.transition.shape),
+            errors=np.zeros(start.shape),
+            weight=weight,
+            **common,
+        )
+    evidence = linear.LinearCompletion(
+        theta=linear_coefficients(tables, classes.features),
+        data=_regression(instance, classes.features, classes.ridge, weight),
+        **common,
+    )
+    linear.completion_losses(evidence)
+    return evidence
+
+
+def _linear(
+    instance: Instance, classes: LinearValueClass, joint: Ints, settings: Settings, weight: Floats
+) -> Evidence:
+    if settings.mode == LIKELIEST:
+        raise NotApplicableError("a linear class has no ties to break: use a finite class")
+    eta = np.inf if settings.mode == LIKELIEST_MEAN else settings.eta
+    return linear.Linear(
+        data=_regression(instance, classes.features, classes.ridge, weight),
+        initial=instance.game.initial,
+        joint=joint,
+        eta=np.array([eta]),
+        sign=np.array([settings.sign]),
+    )
+
+
+def _regression(
+    instance: Instance, features: Floats, ridge: float, weight: Floats
+) -> linear.Regression:
+    H, S, _, d = features.shape
+    game = instance.game
+    return linear.Regression(
+        features=features,
+        reward=game.reward,
+        gram=np.tile(ridge * np.eye(d), (H, 1, 1)),
+        inverse=np.tile(np.eye(d) / ridge, (H, 1, 1)),
+        response=np.zeros((game.agents, H, d)),
+        onward=np.zeros((H, d, S)),
+        weight=weight,
+    )

@@ -1,0 +1,205 @@
+"""The learner behind MAMEX, its non-optimistic form and its planted breaks.
+
+Before each episode every joint pure policy gets a regularised payoff per agent; an equilibrium of
+that normal-form game is played. See theory.md of the package, `regret_in_expectation`.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+import numpy as np
+
+from mamex_bench.equilibria import solve
+from mamex_bench.errors import InputError, MisspecifiedError
+from mamex_bench.kernels import evidence as evidence_kernel
+from mamex_bench.kernels import explore as kernel
+from mamex_bench.learners._base import FusedLearner
+from mamex_bench.learners._evidence import REGULARISED, Settings, gather, joint_table, select
+from mamex_bench.model._arrays import Floats, frozen
+from mamex_bench.model.concepts import concept_code
+from mamex_bench.model.game import Trajectory
+from mamex_bench.model.instance import Instance
+from mamex_bench.model.profiles import ClassProfile, Profile
+from mamex_bench.model.simulator import Simulator
+
+
+class MaximiseToExplore(FusedLearner):
+    """Plays an equilibrium of sup_f { V_f - eta L(f) }, re-solved only when it stops being one.
+
+    The equilibrium in use is kept while its exact deviation gains in the optimistic game stay
+    within 1/K; the sum of the positive parts over all episodes is `diagnostics()["epsilon_sum"]`,
+    the term sum_k epsilon_k of the bound.
+
+    Args:
+        instance, concept, episodes: see Learner.
+        settings: how data and value are traded off.
+        hypotheses: name of the class; None takes the first that fits `mode`.
+        mode: "model-based", "model-free" or None for whatever the class is.
+        name: the registered name.
+    """
+
+    def __init__(
+        self,
+        instance: Instance,
+        concept: str,
+        episodes: int,
+        settings: Settings,
+        hypotheses: str | None = None,
+        mode: str | None = None,
+        name: str = "mamex",
+    ) -> None:
+        super().__init__(instance, concept, episodes)
+        if not settings.eta > 0.0 or not np.isfinite(settings.eta):
+            raise InputError(f"eta is {settings.eta!r}: expected a positive number")
+        self.name = name
+        self.eta = settings.eta
+        self.hypotheses = select(instance, hypotheses, mode)
+        self._joint = joint_table(instance)
+        self._evidence = gather(instance, self.hypotheses, self._joint, settings)
+        self._everything = np.arange(instance.game.agents * instance.policies.size)
+        self._profile: ClassProfile | None = None
+        self._watch: kernel.Watch | None = None
+        self._certified = False
+        self._gains = np.zeros(instance.game.agents)
+        self._slack = np.zeros(instance.game.agents)
+        self._solves = 0
+        self._solve_seconds = 0.0
+        self._worst_solve = 0.0
+        self._live_at_half = np.nan
+
+    # --- the regularised game ---
+
+    def optimistic_payoffs(self) -> Floats:
+        """(n, m_0, ...): sup_f { V_f - eta L(f) } now, with raw losses."""
+        payoffs = self._shifted_payoffs()
+        evidence = self._evidence
+        if isinstance(evidence, evidence_kernel.Models) and evidence.mode[0] == REGULARISED:
+            least = evidence.losses[evidence.state[1]]
+            payoffs = payoffs - evidence.sign[0] * evidence.eta[0] * least
+        return payoffs
+
+    def _shifted_payoffs(self) -> Floats:
+        """The same up to one common constant: the least loss of a model class is taken off."""
+        flat = np.empty(self._everything.size)
+        kernel.payoffs_at(self._evidence, self._everything, flat)
+        return flat.reshape(self.instance.game.agents, *self.instance.policies.counts)
+
+    # --- the protocol ---
+
+    def choose(self) -> Profile:
+        if self._profile is None or self._watch is None:
+            return self._solve()
+        if not self._certified:
+            kernel.certify(self._evidence, self._watch, self._gains)
+            if not (self._gains <= 1.0 / self.episodes).all():
+                return self._solve()
+            self._certified = True
+        return self._profile
+
+    def observe(self, trajectory: Trajectory) -> None:
+        self.choose()
+        self._slack += np.maximum(self._gains, 0.0)
+        actions = trajectory.actions @ self.instance.game.strides
+        kernel.record_one(self._evidence, trajectory.states, actions)
+        self._after(1)
+
+    def advance(self, simulator: Simulator, draws: Floats) -> list[tuple[Profile, int]]:
+        played: list[tuple[Profile, int]] = []
+        done = 0
+        while done < draws.shape[0]:
+            if self._profile is None or self._watch is None:
+                self._solve()
+            assert self._profile is not None and self._watch is not None
+            # Stop at half time too, to look at the hypotheses that are left.
+            stop = draws.shape[0]
+            if self.episode < self.episodes // 2:
+                stop = min(stop, done + self.episodes // 2 - self.episode)
+            count = kernel.advance(
+                self._evidence,
+                self._watch,
+                simulator.cumulative_transition,
+                simulator.cumulative_initial,
+                self._joint,
+                draws[done:stop],
+                1.0 / self.episodes,
+                self._certified,
+                self._gains,
+                self._slack,
+            )
+            if count:
+                played.append((self._profile, count))
+                self._after(count)
+                done += count
+            if done < stop:
+                self._solve()
+        return played
+
+    def diagnostics(self) -> dict[str, float]:
+        """Solves and their seconds, epsilon_sum (largest over agents), worst solver gap, and for
+        model classes the number of live models at half time and now."""
+        counters = {
+            "solves": float(self._solves),
+            "solve_seconds": self._solve_seconds,
+            "worst_solver_gap": self._worst_solve,
+            "epsilon_sum": float(self._slack.max()),
+        }
+        if isinstance(self._evidence, evidence_kernel.Models):
+            counters["live_at_half"] = float(self._live_at_half)
+            counters["live"] = float(self._evidence.state[0])
+        return counters
+
+    # --- inside ---
+
+    def _after(self, count: int) -> None:
+        self.episode += count
+        self._certified = False
+        evidence = self._evidence
+        if not isinstance(evidence, evidence_kernel.Models):
+            return
+        if self.episode == self.episodes // 2:
+            self._live_at_half = float(evidence.state[0])
+        if evidence.losses[evidence.state[1]] >= evidence_kernel.IMPOSSIBLE:
+            raise MisspecifiedError(
+                f"instance {self.instance.name!r}: by episode {self.episode} a transition was "
+                f"observed that has probability zero under every model of {self.hypotheses!r}"
+            )
+
+    def _solve(self) -> ClassProfile:
+        payoffs = self._shifted_payoffs()
+        started = perf_counter()
+        old = self._profile
+        start = None if old is None else old.distribution
+        equilibrium = solve(payoffs, self.concept, start=start)
+        self._solve_seconds += perf_counter() - started
+        self._solves += 1
+        new = ClassProfile(self.instance.policies, equilibrium.distribution, self.concept)
+        if old is None or not np.array_equal(old.distribution, new.distribution):
+            self._profile, self._watch = new, watch(new)
+        assert self._profile is not None and self._watch is not None
+        kernel.certify(self._evidence, self._watch, self._gains)
+        self._worst_solve = max(self._worst_solve, float(self._gains.max()))
+        self._certified = True
+        return self._profile
+
+
+def watch(profile: ClassProfile) -> kernel.Watch:
+    """The entries of the optimistic game on which the profile's certificate rests."""
+    x = profile.distribution
+    M = x.size
+    entries, weights, block = [], [], [0]
+    for i, m in enumerate(x.shape):
+        own_last = np.moveaxis(x, i, -1).reshape(-1, m)
+        positions = np.moveaxis(np.arange(M).reshape(x.shape), i, -1).reshape(-1, m)
+        columns = own_last.sum(axis=1) > 0.0
+        entries.append((positions[columns] + i * M).reshape(-1))
+        weights.append(own_last[columns].reshape(-1))
+        block.append(block[-1] + entries[-1].size)
+    return kernel.Watch(
+        entries=np.concatenate(entries),
+        weight=np.concatenate(weights),
+        block=np.array(block, dtype=np.int64),
+        counts=np.array(x.shape, dtype=np.int64),
+        cumulative=frozen(profile.cumulative),
+        code=concept_code(profile.concept),
+    )

@@ -1,0 +1,35 @@
+"""A planted violation: no optimism, ties broken pessimistically.
+
+The payoff of a joint policy is its least value over the hypotheses that tie for the least loss.
+It must break the regret bound on the combination lock and on the needle whose truth is the last
+arm: there the hypothesis "nothing pays" is never refuted.
+"""
+
+from __future__ import annotations
+
+from mamex_bench.learners._evidence import LIKELIEST, Settings, select
+from mamex_bench.learners._maximise_to_explore import MaximiseToExplore
+from mamex_bench.learners.mamex import resolve_eta
+from mamex_bench.model.instance import Instance
+
+
+def make(
+    instance: Instance,
+    *,
+    concept: str,
+    episodes: int,
+    eta: float | str = "tuned",
+    hypotheses: str | None = None,
+    mode: str | None = None,
+) -> MaximiseToExplore:
+    """A fresh learner; eta is not used by it, but names the bound that it must break."""
+    number = resolve_eta(instance, episodes, eta, select(instance, hypotheses, mode))
+    return MaximiseToExplore(
+        instance,
+        concept,
+        episodes,
+        Settings(number, sign=-1.0, mode=LIKELIEST),
+        hypotheses,
+        mode,
+        name="planted_no_optimism",
+    )

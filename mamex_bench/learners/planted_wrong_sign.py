@@ -1,0 +1,34 @@
+"""A planted violation: the wrong sign, inf_f { V_f + eta L(f) } in place of the supremum.
+
+It must break the regret bound on the needle whose truth is the last arm and on the combination
+lock: the hypothesis "nothing pays" stays the most attractive one.
+"""
+
+from __future__ import annotations
+
+from mamex_bench.learners._evidence import Settings, select
+from mamex_bench.learners._maximise_to_explore import MaximiseToExplore
+from mamex_bench.learners.mamex import resolve_eta
+from mamex_bench.model.instance import Instance
+
+
+def make(
+    instance: Instance,
+    *,
+    concept: str,
+    episodes: int,
+    eta: float | str = "tuned",
+    hypotheses: str | None = None,
+    mode: str | None = None,
+) -> MaximiseToExplore:
+    """A fresh learner; options as in `mamex`."""
+    number = resolve_eta(instance, episodes, eta, select(instance, hypotheses, mode))
+    return MaximiseToExplore(
+        instance,
+        concept,
+        episodes,
+        Settings(number, sign=-1.0),
+        hypotheses,
+        mode,
+        name="planted_wrong_sign",
+    )
