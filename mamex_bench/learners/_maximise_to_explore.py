@@ -7,6 +7,7 @@ that normal-form game is played. See theory.md of the package, `regret_in_expect
 from __future__ import annotations
 
 from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,6 +23,13 @@ from mamex_bench.model.game import Trajectory
 from mamex_bench.model.instance import Instance
 from mamex_bench.model.profiles import ClassProfile, Profile
 from mamex_bench.model.simulator import Simulator
+
+
+class _Held(NamedTuple):
+    """The profile in use and what its certificate rests on."""
+
+    profile: ClassProfile
+    watch: kernel.Watch
 
 
 class MaximiseToExplore(FusedLearner):
@@ -58,8 +66,7 @@ class MaximiseToExplore(FusedLearner):
         self._joint = joint_table(instance)
         self._evidence = gather(instance, self.hypotheses, self._joint, settings)
         self._everything = np.arange(instance.game.agents * instance.policies.size)
-        self._profile: ClassProfile | None = None
-        self._watch: kernel.Watch | None = None
+        self._held: _Held | None = None
         self._certified = False
         self._gains = np.zeros(instance.game.agents)
         self._slack = np.zeros(instance.game.agents)
@@ -88,14 +95,14 @@ class MaximiseToExplore(FusedLearner):
     # --- the protocol ---
 
     def choose(self) -> Profile:
-        if self._profile is None or self._watch is None:
-            return self._solve()
+        if self._held is None:
+            return self._solve().profile
         if not self._certified:
-            kernel.certify(self._evidence, self._watch, self._gains)
+            kernel.certify(self._evidence, self._held.watch, self._gains)
             if not (self._gains <= 1.0 / self.episodes).all():
-                return self._solve()
+                return self._solve().profile
             self._certified = True
-        return self._profile
+        return self._held.profile
 
     def observe(self, trajectory: Trajectory) -> None:
         self.choose()
@@ -108,16 +115,14 @@ class MaximiseToExplore(FusedLearner):
         played: list[tuple[Profile, int]] = []
         done = 0
         while done < draws.shape[0]:
-            if self._profile is None or self._watch is None:
-                self._solve()
-            assert self._profile is not None and self._watch is not None
+            held = self._held or self._solve()
             # Stop at half time too, to look at the hypotheses that are left.
             stop = draws.shape[0]
             if self.episode < self.episodes // 2:
                 stop = min(stop, done + self.episodes // 2 - self.episode)
             count = kernel.advance(
                 self._evidence,
-                self._watch,
+                held.watch,
                 simulator.cumulative_transition,
                 simulator.cumulative_initial,
                 self._joint,
@@ -128,7 +133,7 @@ class MaximiseToExplore(FusedLearner):
                 self._slack,
             )
             if count:
-                played.append((self._profile, count))
+                played.append((held.profile, count))
                 self._after(count)
                 done += count
             if done < stop:
@@ -165,22 +170,21 @@ class MaximiseToExplore(FusedLearner):
                 f"observed that has probability zero under every model of {self.hypotheses!r}"
             )
 
-    def _solve(self) -> ClassProfile:
+    def _solve(self) -> _Held:
         payoffs = self._shifted_payoffs()
         started = perf_counter()
-        old = self._profile
-        start = None if old is None else old.distribution
-        equilibrium = solve(payoffs, self.concept, start=start)
+        start = None if self._held is None else self._held.profile.distribution
+        x = solve(payoffs, self.concept, start=start).distribution
         self._solve_seconds += perf_counter() - started
         self._solves += 1
-        new = ClassProfile(self.instance.policies, equilibrium.distribution, self.concept)
-        if old is None or not np.array_equal(old.distribution, new.distribution):
-            self._profile, self._watch = new, watch(new)
-        assert self._profile is not None and self._watch is not None
-        kernel.certify(self._evidence, self._watch, self._gains)
+        held = self._held
+        if held is None or not np.array_equal(held.profile.distribution, x):
+            profile = ClassProfile(self.instance.policies, x, self.concept)
+            held = self._held = _Held(profile, watch(profile))
+        kernel.certify(self._evidence, held.watch, self._gains)
         self._worst_solve = max(self._worst_solve, float(self._gains.max()))
         self._certified = True
-        return self._profile
+        return held
 
 
 def watch(profile: ClassProfile) -> kernel.Watch:
