@@ -1,0 +1,419 @@
+"""Regret bounds of MAMEX as objects: explicit, paper-shape, trivial; and the tuned eta.
+
+Only an explicit bound can be violated by a measurement: every constant of it is proved, in
+theory/regret_in_expectation.md and theory/regret_in_probability.md. Units: returns, summed over
+episodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mamex_bench.concentration import Concentration, ModelConcentration, concentration
+from mamex_bench.errors import InputError, NotApplicableError
+from mamex_bench.model._arrays import Floats, Ints, integers, positive_integer
+from mamex_bench.model.concepts import concept_code
+from mamex_bench.model.instance import Instance
+from mamex_bench.structural_bounds import (
+    structural_bellman_eluder,
+    structural_bilinear,
+    structural_linear_mixture,
+    structural_witness,
+)
+
+__all__ = [
+    "Coefficient",
+    "Concentration",
+    "RegretBounds",
+    "RegretCurve",
+    "concentration",
+    "nonvacuous_from",
+    "paper_eta",
+    "regret",
+    "regret_curve",
+    "structural_bellman_eluder",
+    "structural_bilinear",
+    "structural_linear_mixture",
+    "structural_witness",
+    "tuned_eta",
+]
+
+# The bound in expectation holds for every fixed delta, so the least over this grid, which no data
+# ever touch, holds too.
+DELTAS = tuple(float(d) for d in np.geomspace(1e-12, 0.5, 48))
+EPISODE_LIMIT = 1e12
+GOLDEN = (np.sqrt(5.0) - 1.0) / 2.0
+
+
+class Coefficient(Protocol):
+    """What a bound needs of a decoupling bracket."""
+
+    @property
+    def upper(self) -> float:
+        """Certified upper end of d(K)."""
+
+    @property
+    def episodes(self) -> int:
+        """K, the longest sequences covered."""
+
+    def upper_value(self, mu: float, episodes: int | None = None) -> float:
+        """V_up(mu) >= V(mu) for sequences of at most that many episodes, every agent."""
+
+    def upper_value_curve(self, mu: float, lengths: Any) -> Floats:
+        """V_up(mu) for each length."""
+
+
+@dataclass(frozen=True)
+class RegretBounds:
+    """Bounds on the regret of MAMEX over K episodes.
+
+    Attributes:
+        concept: "nash", "ce" or "cce"; the bounds are alike.
+        episodes: K.
+        agents: n.
+        eta: of the learner.
+        explicit: on E Reg_i(K), for each agent; n times it, on the signed sum over agents. NaN
+            when not applicable.
+        delta: the failure probability, of a fixed grid, at which `explicit` is least.
+        explicit_probability: on every Reg_i(K) at once, but for `failure_probability`.
+        failure_probability: 2 delta, for the delta asked for.
+        paper_shape: on the signed sum over agents: leading order, constant 1; no claim at finite K.
+        trivial: R_true K, for each agent.
+        nonvacuous_from: least K found at which the explicit bound with eta tuned to that K is
+            below the trivial one; None when not found within the lengths that are certified.
+        terms: the parts of `explicit`, which it is the sum of.
+        note: why a bound is NaN, or "".
+    """
+
+    concept: str
+    episodes: int
+    agents: int
+    eta: float
+    explicit: float
+    delta: float
+    explicit_probability: float
+    failure_probability: float
+    paper_shape: float
+    trivial: float
+    nonvacuous_from: float | None
+    terms: dict[str, float]
+    note: str
+
+    @property
+    def applicable(self) -> bool:
+        return not self.note
+
+    @property
+    def vacuous(self) -> bool:
+        """Whether the explicit bound in expectation says no more than the trivial one."""
+        return self.applicable and self.explicit >= self.trivial
+
+    def __repr__(self) -> str:
+        if not self.applicable:
+            body = f"explicit not applicable: {self.note}"
+        else:
+            state = ", vacuous" if self.vacuous else ""
+            body = (
+                f"per agent: {self.explicit:.4g} in expectation{state}, "
+                f"{self.explicit_probability:.4g} but for probability {self.failure_probability:g}"
+            )
+        head = f"RegretBounds({self.concept}, K={self.episodes:,}, eta={self.eta:.4g}"
+        tail = f"paper-shape for {self.agents} agents {self.paper_shape:.4g}"
+        return f"{head}; {body}; trivial {self.trivial:.4g}; {tail})"
+
+
+@dataclass(frozen=True, eq=False)
+class RegretCurve:
+    """The bounds of `RegretBounds` along a run: arrays over checkpoints, for one eta.
+
+    Attributes:
+        checkpoints: (P,) episodes.
+        explicit, explicit_probability, trivial: (P,) per agent.
+        paper_shape: (P,) for the sum over agents.
+        agents, eta, failure_probability, nonvacuous_from, note: as in `RegretBounds`.
+    """
+
+    checkpoints: Ints
+    agents: int
+    eta: float
+    explicit: Floats
+    explicit_probability: Floats
+    paper_shape: Floats
+    trivial: Floats
+    failure_probability: float
+    nonvacuous_from: float | None
+    note: str
+
+    def __repr__(self) -> str:
+        return (
+            f"RegretCurve(K={int(self.checkpoints[-1]):,}, eta={self.eta:.4g}, per agent "
+            f"{self.explicit[-1]:.4g}, trivial {self.trivial[-1]:.4g})"
+        )
+
+
+def paper_eta(episodes: int) -> float:
+    """4 / sqrt(K)."""
+    return float(4.0 / np.sqrt(positive_integer(episodes, "episodes")))
+
+
+def _expectation_terms(
+    constants: Concentration, value: float, eta: float, delta: float, epsilon_sum: float
+) -> dict[str, float]:
+    """E Reg_i(K) <= V_up(1/(eta c)) + eta K U + sum epsilon_k + delta R_true K."""
+    K = constants.episodes
+    return {
+        "decoupling": value,
+        "radius": eta * K * constants.U(delta),
+        "equilibrium": epsilon_sum,
+        "failure": delta * constants.return_range * K,
+    }
+
+
+def _expectation(
+    constants: Concentration, value: float, eta: float, epsilon_sum: float
+) -> tuple[float, float]:
+    """(bound, delta): the least over the fixed grid of delta."""
+    totals = [
+        sum(_expectation_terms(constants, value, eta, delta, epsilon_sum).values())
+        for delta in DELTAS
+    ]
+    best = int(np.argmin(totals))
+    return totals[best], DELTAS[best]
+
+
+def _probability(
+    constants: Concentration, value: float, eta: float, delta: float, epsilon_sum: float
+) -> float:
+    """V_up(1/(eta c)) + eta K U + (R + eta U) sqrt(K log(n/delta) / 2) + sum epsilon_k."""
+    K, U = constants.episodes, constants.U(delta)
+    sampling = (constants.R + eta * U) * np.sqrt(K * np.log(constants.agents / delta) / 2.0)
+    return float(value + eta * K * U + sampling + epsilon_sum)
+
+
+def _paper_shape(constants: Concentration, coefficient: float, delta: float) -> float:
+    """n ( d sqrt(K) + d H + H sqrt(K) log Upsilon ).
+
+    Upsilon = |F|/delta (models) or 2 n |F| |Pi| K/delta (values): the published form leaves the
+    inside of the logarithm to its appendix.
+    """
+    n, H, K, d = constants.agents, constants.horizon, constants.episodes, coefficient
+    if isinstance(constants, ModelConcentration):
+        upsilon = constants.size / delta
+    else:
+        sizes = max(getattr(constants, "sizes", (1,)))
+        upsilon = 2 * n * sizes * getattr(constants, "joint_policies", 1) * K / delta
+    return float(n * (d * np.sqrt(K) + d * H + H * np.sqrt(K) * np.log(upsilon)))
+
+
+def tuned_eta(
+    constants: Concentration,
+    upper_value: Callable[[float], float],
+    episodes: int,
+    delta: float | None = None,
+) -> float:
+    """The minimiser over eta of V_up(1/(eta c)) + eta K U(delta).
+
+    `upper_value(mu)` must hold for sequences of `episodes`. Without a delta, the whole bound in
+    expectation is minimised, over the grid of delta too. A logarithmic grid of 65 values over
+    eight decades, then a golden section between the best one's neighbours: deterministic, and
+    any eta is valid.
+    """
+    fixed = constants.at(episodes)
+
+    def objective(log_eta: float) -> float:
+        eta = float(np.exp(log_eta))
+        value = upper_value(1.0 / (eta * fixed.c))
+        if delta is None:
+            return _expectation(fixed, value, eta, 0.0)[0]
+        return value + eta * episodes * fixed.U(delta)
+
+    grid = _eta_grid(fixed)
+    best = int(np.argmin([objective(x) for x in grid]))
+    low, high = grid[max(best - 1, 0)], grid[min(best + 1, grid.size - 1)]
+    return float(np.exp(_golden_section(objective, low, high)))
+
+
+def _eta_grid(constants: Concentration) -> Floats:
+    """(65,): logarithms of eta around sqrt(1 / (c K U)), the tuned eta of a coefficient of 1."""
+    U = max(constants.U(0.05), 1e-12)
+    centre = -0.5 * np.log(constants.c * constants.episodes * U)
+    return centre + np.linspace(-4.0, 4.0, 65) * np.log(10.0)
+
+
+def _golden_section(function: Callable[[float], float], low: float, high: float) -> float:
+    left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
+    at_left, at_right = function(left), function(right)
+    for _ in range(24):
+        if at_left <= at_right:
+            high, right, at_right = right, left, at_left
+            left = high - GOLDEN * (high - low)
+            at_left = function(left)
+        else:
+            low, left, at_left = left, right, at_right
+            right = low + GOLDEN * (high - low)
+            at_right = function(right)
+    return left if at_left <= at_right else right
+
+
+def nonvacuous_from(constants: Concentration, coefficient: Coefficient) -> float | None:
+    """Least K whose explicit bound, eta retuned on a grid for that K, is below the trivial one.
+
+    The bound divided by K falls with K up to logarithms, so the crossing is found on a grid of
+    lengths and then bisected. None beyond the lengths that the coefficient certifies.
+    """
+    longest = int(min(getattr(coefficient, "longest", coefficient.episodes), EPISODE_LIMIT))
+    lengths = np.unique(np.rint(np.geomspace(1, longest, 49)).astype(np.int64))
+    grid = _eta_grid(constants.at(longest))[0] + np.arange(81) * np.log(10.0) / 8
+    etas = np.exp(grid)
+    curves = np.stack(
+        [coefficient.upper_value_curve(1.0 / (eta * constants.c), lengths) for eta in etas]
+    )
+
+    def below(length: int, values: ArrayLike) -> bool:
+        fixed = constants.at(length)
+        U = np.array([fixed.U(delta) for delta in DELTAS])
+        failure = np.array(DELTAS) * fixed.return_range * length
+        radius = (etas[:, None] * length * U + failure).min(axis=1)
+        least = float((np.asarray(values) + radius).min()) + 1.0
+        return least < fixed.return_range * length
+
+    good = [below(int(t), curves[:, j]) for j, t in enumerate(lengths)]
+    if not good[-1]:
+        return None
+    first = len(good) - int(np.argmin(good[::-1])) if not all(good) else 0
+    if first == 0:
+        return float(lengths[0])
+    low, high = int(lengths[first - 1]), int(lengths[first])
+    while high - low > 1 and high > 1.005 * low:
+        middle = (low + high) // 2
+        values = [coefficient.upper_value(1.0 / (eta * constants.c), middle) for eta in etas]
+        low, high = (low, middle) if below(middle, values) else (middle, high)
+    return float(high)
+
+
+def regret(
+    instance: Instance,
+    *,
+    concept: str,
+    episodes: int,
+    eta: float,
+    coefficient: Coefficient | None,
+    delta: float = 0.05,
+    hypotheses: str | None = None,
+    epsilon_sum: float = 1.0,
+) -> RegretBounds:
+    """Every bound on the regret of MAMEX with this eta after K episodes.
+
+    Args:
+        instance, hypotheses, concept: what is learned, and the class (default: the first).
+        episodes: K.
+        eta: of the learner, positive.
+        coefficient: bracket of the decoupling coefficient of the same class; None: explicit and
+            paper-shape bounds are not applicable.
+        delta: half the failure probability of the bound in probability; also the delta of the
+            paper-shape.
+        epsilon_sum: at least sum_k epsilon_k, the equilibria's inexactness, per agent.
+    """
+    curve, delta_used, terms = _curve(
+        instance,
+        concept,
+        np.array([positive_integer(episodes, "episodes")]),
+        eta,
+        coefficient,
+        delta,
+        hypotheses,
+        epsilon_sum,
+    )
+    return RegretBounds(
+        concept=concept,
+        episodes=int(episodes),
+        agents=curve.agents,
+        eta=curve.eta,
+        explicit=float(curve.explicit[0]),
+        delta=delta_used,
+        explicit_probability=float(curve.explicit_probability[0]),
+        failure_probability=curve.failure_probability,
+        paper_shape=float(curve.paper_shape[0]),
+        trivial=float(curve.trivial[0]),
+        nonvacuous_from=curve.nonvacuous_from,
+        terms=terms,
+        note=curve.note,
+    )
+
+
+def regret_curve(
+    instance: Instance,
+    *,
+    concept: str,
+    checkpoints: Sequence[int] | Ints,
+    eta: float,
+    coefficient: Coefficient | None,
+    episodes: int | None = None,
+    delta: float = 0.05,
+    hypotheses: str | None = None,
+    epsilon_sum: float = 1.0,
+) -> RegretCurve:
+    """The bounds of `regret` at each checkpoint of a run with one eta; each holds by itself.
+
+    checkpoints: increasing, the last one K; `episodes`, if given, must be that K.
+    """
+    times = integers(np.asarray(checkpoints), "checkpoints", 1)
+    if times[0] < 1 or (np.diff(times) <= 0).any():
+        raise InputError("checkpoints must be increasing episodes from 1 on")
+    if episodes is not None and episodes != times[-1]:
+        raise InputError(f"the last checkpoint is {times[-1]}: expected episodes = {episodes}")
+    return _curve(instance, concept, times, eta, coefficient, delta, hypotheses, epsilon_sum)[0]
+
+
+def _curve(
+    instance: Instance,
+    concept: str,
+    times: Ints,
+    eta: float,
+    coefficient: Coefficient | None,
+    delta: float,
+    hypotheses: str | None,
+    epsilon_sum: float,
+) -> tuple[RegretCurve, float, dict[str, float]]:
+    concept_code(concept)
+    if not np.isfinite(eta) or eta <= 0.0:
+        raise InputError(f"eta is {eta!r}: expected a positive number")
+    if not 0.0 < delta < 1.0:
+        raise InputError(f"delta is {delta!r}: expected a number strictly between 0 and 1")
+    if not epsilon_sum >= 0.0:
+        raise InputError(f"epsilon_sum is {epsilon_sum!r}: expected a number of at least 0")
+    explicit, probability, shape = (np.full(times.size, np.nan) for _ in range(3))
+    note, used, terms, crossing = "", np.nan, {}, None
+    try:
+        constants = concentration(instance, hypotheses, episodes=int(times[-1]))
+        if coefficient is None:
+            raise NotApplicableError("no bracket of the decoupling coefficient")
+        values = coefficient.upper_value_curve(1.0 / (eta * constants.c), times)
+        for j, t in enumerate(times):
+            here = constants.at(int(t))
+            value = float(values[j])
+            explicit[j], used = _expectation(here, value, eta, epsilon_sum)
+            probability[j] = _probability(here, value, eta, delta, epsilon_sum)
+            shape[j] = _paper_shape(here, coefficient.upper, delta)
+        terms = _expectation_terms(here, value, eta, used, epsilon_sum)
+        crossing = nonvacuous_from(constants, coefficient)
+    except NotApplicableError as error:
+        note = str(error)
+    curve = RegretCurve(
+        checkpoints=times,
+        agents=instance.game.agents,
+        eta=float(eta),
+        explicit=explicit,
+        explicit_probability=probability,
+        paper_shape=shape,
+        trivial=np.asarray(instance.return_range * times, dtype=np.float64),
+        failure_probability=2.0 * delta,
+        nonvacuous_from=crossing,
+        note=note,
+    )
+    return curve, float(used), terms

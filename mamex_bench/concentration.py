@@ -1,0 +1,286 @@
+"""How fast empirical losses single out the truth: the constants c, U0 and U1 of each class.
+
+With probability at least 1 - delta, for all episodes k <= K, agents i, hypotheses f and joint pure
+policies pi, and some L0_k that depends on neither f nor pi,
+
+    (i)   L_k(f*_{i,pi}, pi) <= L0_k + U0,
+    (ii)  L_k(f, pi)         >= L0_k + c sum_{s<k} l^s(f, pi) - U1.
+
+Statements and proofs: theory/regret_in_expectation.md, sections 3 and 4.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import Self
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from mamex_bench.errors import NotApplicableError
+from mamex_bench.model._arrays import Floats, positive_integer
+from mamex_bench.model.evaluation import reachable_states
+from mamex_bench.model.hypotheses import (
+    Hypotheses,
+    LinearValueClass,
+    ModelClass,
+    ValueClass,
+    linear_coefficients,
+)
+from mamex_bench.model.instance import Instance, realizable
+
+# Of each squared-loss increment; 1 - exp(-u/2) >= MODEL_FREE_RATE * u on [0, 1].
+MODEL_FREE_RATE = float(-np.expm1(-0.5))
+MODEL_BASED_RATE = 2.0
+COMPLETENESS_TOLERANCE = 1e-8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Concentration(ABC):
+    """The constants of one hypothesis class on one instance, for runs of at most K episodes.
+
+    Attributes:
+        c: rate, the factor in front of the accumulated discrepancy.
+        R: every value of every hypothesis, and of the truth, lies in [0, R].
+        return_range: R_true, no gap inside the policy class exceeds it.
+        horizon, agents: H and n.
+        episodes: K.
+        kind: the theorem in use, in words.
+    """
+
+    c: float
+    R: float
+    return_range: float
+    horizon: int
+    agents: int
+    episodes: int
+    kind: str
+
+    @abstractmethod
+    def radii(self, delta: float) -> tuple[float, float]:
+        """(U0, U1), for the agent with the largest sum; delta in (0, 1)."""
+
+    def U(self, delta: float) -> float:
+        """U0 + U1."""
+        return sum(self.radii(delta))
+
+    def at(self, episodes: int) -> Self:
+        """The same class for runs of another length."""
+        return replace(self, episodes=positive_integer(episodes, "episodes"))
+
+    def __str__(self) -> str:
+        U0, U1 = self.radii(0.05)
+        return (
+            f"{self.kind}: c = {self.c:.4g}, U0 + U1 = {U0:.4g} + {U1:.4g} "
+            f"at delta = 0.05 and K = {self.episodes:,}"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConcentration(Concentration):
+    """Maximum likelihood over |F| models, truth among them.
+
+    Attributes:
+        size: |F|.
+    """
+
+    size: int
+
+    def radii(self, delta: float) -> tuple[float, float]:
+        # U0 = 0,  U1 = 2 H log(|F| / delta)
+        return 0.0, 2.0 * self.horizon * float(np.log(self.size / delta))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValueConcentration(Concentration):
+    """Squared Bellman error over finitely many action values, truth among them.
+
+    Attributes:
+        sizes: |F_i|, per agent.
+        joint_policies: |Pi|.
+        step_bounds: (n, H), B_h per agent.
+        random_cells: (H,), state-action pairs that the policy class reaches and whose next state
+            is random and matters; elsewhere the truth's targets carry no noise.
+        ranks: (H,), ranks of the features; None for tabular completion.
+        feature_norms: (H,), largest |phi_h|.
+        truth_norms: (n, H), at least |theta*_h| for every joint policy.
+        target_norms: (n, H), largest |theta(T_h f_{h+1})|.
+        ridge: lambda.
+    """
+
+    sizes: tuple[int, ...]
+    joint_policies: int
+    step_bounds: Floats
+    random_cells: Floats
+    ranks: Floats | None = None
+    feature_norms: Floats | None = None
+    truth_norms: Floats | None = None
+    target_norms: Floats | None = None
+    ridge: float = 1.0
+
+    def radii(self, delta: float) -> tuple[float, float]:
+        per_agent = [self._agent_radii(i, delta) for i in range(self.agents)]
+        return max(per_agent, key=sum)
+
+    def _agent_radii(self, i: int, delta: float) -> tuple[float, float]:
+        n, M, B = self.agents, self.joint_policies, self.step_bounds[i]
+        # U1 = sum_h B_h^2 log(2 n |F| |Pi| / delta)
+        U1 = float((B**2).sum() * np.log(2 * n * self.sizes[i] * M / delta))
+        if self.ranks is None:
+            # U0 = sum_h min(N_h, K) (B_h^2 / 2) log(4 n N K |Pi| / delta),  N = sum_h N_h
+            cells = self.random_cells
+            seen = np.minimum(cells, self.episodes)
+            total = max(float(cells.sum()), 1.0)
+            log = np.log(4 * n * total * self.episodes * M / delta)
+            return float((seen * B**2 / 2).sum() * log), U1
+        assert self.feature_norms is not None
+        assert self.truth_norms is not None
+        assert self.target_norms is not None
+        # log det(Lambda_h / lambda) <= r log(1 + K L^2 / (lambda r))
+        r = np.maximum(self.ranks, 1)
+        growth = self.episodes * self.feature_norms**2 / (self.ridge * r)
+        determinant = r * np.log1p(growth)
+        # U0 = sum_h [ (B_h/2) sqrt(log det + 2 log(2 n H |Pi| / delta)) + sqrt(lambda) |theta*| ]^2
+        log = np.log(2 * n * self.horizon * M / delta)
+        noise = (self.random_cells > 0) * B / 2 * np.sqrt(determinant + 2 * log)
+        U0 = float(((noise + np.sqrt(self.ridge) * self.truth_norms[i]) ** 2).sum())
+        return U0, U1 + float(self.ridge * (self.target_norms[i] ** 2).sum())
+
+
+_cache: WeakKeyDictionary[Instance, dict[int, Concentration | NotApplicableError]] = (
+    WeakKeyDictionary()
+)
+
+
+def concentration(
+    instance: Instance, hypotheses: str | None = None, episodes: int = 1
+) -> Concentration:
+    """The constants of the named class (default: the instance's first).
+
+    Raises NotApplicableError, with the reason, when the theorem's assumptions fail: the class does
+    not hold the truth, the completion misses a target, or no radius is proved (linear classes).
+    """
+    classes = instance.hypothesis(hypotheses)
+    known = _cache.setdefault(instance, {})
+    if id(classes) not in known:
+        try:
+            known[id(classes)] = _build(instance, classes, hypotheses)
+        except NotApplicableError as error:
+            known[id(classes)] = error
+    found = known[id(classes)]
+    if isinstance(found, NotApplicableError):
+        raise NotApplicableError(str(found))
+    return found.at(episodes)
+
+
+def _build(instance: Instance, classes: Hypotheses, name: str | None) -> Concentration:
+    if isinstance(classes, LinearValueClass):
+        raise NotApplicableError(
+            "no explicit bound for the closed form over unconstrained linear values: its "
+            "decoupling coefficient is infinite"
+        )
+    if not realizable(instance, name):
+        held = "the true model" if isinstance(classes, ModelClass) else "Q of every joint policy"
+        raise NotApplicableError(f"the hypothesis class does not hold {held}")
+    game = instance.game
+    R, R_true, H, n = instance.value_bound(name), instance.return_range, game.horizon, game.agents
+    if isinstance(classes, ModelClass):
+        return ModelConcentration(
+            c=MODEL_BASED_RATE,
+            R=R,
+            return_range=R_true,
+            horizon=H,
+            agents=n,
+            episodes=1,
+            kind="maximum likelihood over finitely many models",
+            size=classes.size,
+        )
+    tabular = ValueConcentration(
+        c=MODEL_FREE_RATE,
+        R=R,
+        return_range=R_true,
+        horizon=H,
+        agents=n,
+        episodes=1,
+        kind="squared Bellman error, tabular completion",
+        sizes=classes.sizes,
+        joint_policies=instance.policies.size,
+        step_bounds=classes.step_bounds(game),
+        random_cells=random_cells(instance),
+    )
+    if classes.features is None:
+        return tabular
+    target_norms = _target_norms(instance, classes, classes.features)
+    truth_norms = np.zeros((n, H))
+    for i, values in enumerate(classes.per_agent):
+        # Every Q^{i,pi} is a member, so the largest norm of any member will do.
+        theta = linear_coefficients(values, classes.features)
+        truth_norms[i] = np.linalg.norm(theta, axis=2).max(axis=0)
+    d = classes.features.shape[3]
+    flat = classes.features.reshape(H, -1, d)
+    return replace(
+        tabular,
+        kind="squared Bellman error, linear completion",
+        ranks=np.linalg.matrix_rank(flat).astype(np.float64),
+        feature_norms=np.linalg.norm(flat, axis=2).max(axis=1),
+        truth_norms=truth_norms,
+        target_norms=target_norms,
+        ridge=classes.ridge,
+    )
+
+
+def random_cells(instance: Instance) -> Floats:
+    """(H,): pairs (s, a) reachable under the policy class with a random next state that matters.
+
+    The last step has none: its target is the known reward.
+    """
+    game, policies = instance.game, instance.policies
+    H, S, A = game.horizon, game.states, game.actions
+    states = reachable_states(game.transition[None], game.initial)
+    played = np.zeros((H, S, 1), dtype=bool)
+    played[:] = True
+    for i, table in enumerate(policies.tables):
+        own = np.zeros((H, S, game.action_counts[i]), dtype=bool)
+        h, s = np.indices((H, S))
+        for policy in table:
+            own[h, s, policy] = True
+        played = (played[..., :, None] & own[..., None, :]).reshape(H, S, -1)
+    noisy = game.transition.max(axis=3) < 1.0
+    noisy[H - 1] = False
+    cells: Floats = (states[..., None] & played & noisy).sum(axis=(1, 2)).astype(np.float64)
+    assert played.shape == (H, S, A)
+    return cells
+
+
+def _target_norms(instance: Instance, classes: ValueClass, features: Floats) -> Floats:
+    """(n, H): largest |theta| of T_h^{i,pi} f_{h+1} over the class, of least norm.
+
+    Checks completeness for every hypothesis and joint policy, and raises NotApplicableError when a
+    target is farther than 1e-8 from the span of the features.
+    """
+    game, policies = instance.game, instance.policies
+    H, S, A = game.horizon, game.states, game.actions
+    norms = np.zeros((game.agents, H))
+    tables = np.stack([policies.joint_actions(game, m) for m in range(policies.size)])
+    for h in range(H):
+        basis = features[h].reshape(S * A, -1)
+        inverse = np.linalg.pinv(basis)
+        P = game.transition[h].reshape(S * A, S)
+        rows = np.unique(tables[:, h + 1], axis=0) if h + 1 < H else np.zeros((1, S), dtype=int)
+        for i, values in enumerate(classes.per_agent):
+            reward = game.reward[i, h].reshape(S * A)
+            for f in range(values.shape[0]):
+                # v(s') = f_{h+1}(s', pi_{h+1}(s')), one column per distinct pi_{h+1}
+                later = values[f, h + 1] if h + 1 < H else np.zeros((S, 1))
+                v = later[np.arange(S), rows].T
+                target = reward[:, None] + P @ v
+                theta = inverse @ target
+                residual = float(np.abs(basis @ theta - target).max())
+                if residual > COMPLETENESS_TOLERANCE:
+                    raise NotApplicableError(
+                        f"the linear completion is not complete: a target of agent {i} at step "
+                        f"{h} is {residual:.3g} away from the features' span"
+                    )
+                norms[i, h] = max(norms[i, h], float(np.linalg.norm(theta, axis=0).max()))
+    return norms
