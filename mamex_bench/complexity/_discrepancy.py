@@ -1,0 +1,193 @@
+"""Prediction errors and discrepancies of a hypothesis class, one object per agent.
+
+A pair (f, pi) has the error e(f, pi) = V_f^{i,pi} - V^{i,pi} and, under data policy q, the loss
+
+    D(q; f, pi) = sum_h E_q D_H^2(P_f, P*)                   (models: does not depend on pi)
+    D(q; f, pi) = sum_h E_q (f_h - T_h^{i,pi} f_{h+1})^2     (action values)
+
+with D_H^2 = 1 - sum sqrt(p q). Losses come in blocks; the full table over q and pairs is never
+held.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+
+from mamex_bench.errors import InputError, NotApplicableError
+from mamex_bench.kernels import decoupling as kernel
+from mamex_bench.model._arrays import Floats, Ints
+from mamex_bench.model.hypotheses import ModelClass, ValueClass
+from mamex_bench.model.instance import Instance
+
+
+@dataclass(frozen=True, eq=False)
+class Discrepancy(ABC):
+    """What the search for a bracket needs to know of one agent.
+
+    Attributes:
+        errors: (M, F), e(f, pi) in the row of pi.
+    """
+
+    errors: Floats
+
+    @property
+    def policies(self) -> int:
+        return self.errors.shape[0]
+
+    @property
+    def hypotheses(self) -> int:
+        return self.errors.shape[1]
+
+    @property
+    @abstractmethod
+    def shared(self) -> bool:
+        """Whether D(q; f, pi) is the same for all pi."""
+
+    @abstractmethod
+    def losses(self, members: Ints, policy: int) -> Floats:
+        """(len(members), F): D(q; f, policy) for each data policy q of `members`."""
+
+    def own_losses(self) -> Floats:
+        """(M, F): D(pi; f, pi)."""
+        rows = [self.losses(np.array([q]), q) for q in range(self.policies)]
+        return np.concatenate(rows)
+
+
+@dataclass(frozen=True, eq=False)
+class ModelDiscrepancy(Discrepancy):
+    """Hellinger losses; `table` (M, F) holds D(q; f)."""
+
+    table: Floats
+
+    @property
+    def shared(self) -> bool:
+        return True
+
+    def losses(self, members: Ints, policy: int) -> Floats:
+        return self.table[members]
+
+    def own_losses(self) -> Floats:
+        return self.table
+
+
+@dataclass(frozen=True, eq=False)
+class ValueDiscrepancy(Discrepancy):
+    """Squared Bellman residuals, computed per policy from the hypotheses.
+
+    Attributes:
+        values: (H, S, A, F), the agent's hypotheses, innermost.
+        reward: (H, S, A), the agent's.
+        transition: (H, S, A, S).
+        visits: (M, H S), probability that policy q is in (h, s).
+        cells: (M, H S), the cell (h, s, a) that it plays there.
+    """
+
+    values: Floats
+    reward: Floats
+    transition: Floats
+    visits: Floats
+    cells: Ints
+
+    @property
+    def shared(self) -> bool:
+        return False
+
+    def losses(self, members: Ints, policy: int) -> Floats:
+        H, S, A, F = self.values.shape
+        squares = np.empty((H * S * A, F))
+        played = self.cells[policy].reshape(H, S)
+        kernel.bellman_squares(self.values, self.reward, self.transition, played, squares)
+        out = np.empty((members.size, F))
+        kernel.losses(self.visits, self.cells, members, squares, out)
+        return out
+
+
+def discrepancies(instance: Instance, hypotheses: str | None = None) -> list[Discrepancy]:
+    """One per agent, following the hypotheses: models or action values.
+
+    Raises NotApplicableError for a misspecified class of models (the losses need the truth) and
+    for a linear class (its errors are unbounded, so is its coefficient).
+    """
+    classes = instance.hypothesis(hypotheses)
+    if isinstance(classes, ModelClass):
+        if classes.truth is None:
+            raise NotApplicableError(
+                f"hypotheses of {instance.name!r} are misspecified (truth is None): "
+                "the decoupling coefficient needs the true model in the class"
+            )
+        return _of_models(instance, hypotheses, classes)
+    if isinstance(classes, ValueClass):
+        return _of_values(instance, classes)
+    if instance.hypotheses:
+        raise NotApplicableError(
+            f"hypotheses of {instance.name!r} are an unbounded linear class: its prediction errors "
+            "have no bound, so its decoupling coefficient is infinite"
+        )
+    raise InputError(f"instance {instance.name!r} has no hypotheses: give it a class")
+
+
+def occupancies(instance: Instance) -> tuple[Floats, Ints]:
+    """visits and cells, both (M, H S), of every joint pure policy under the true game."""
+    game, policies = instance.game, instance.policies
+    shape = (policies.size, game.horizon, game.states)
+    visits, cells = np.empty(shape), np.empty(shape, dtype=np.int64)
+    kernel.occupancies(
+        game.transition,
+        game.initial,
+        policies.stacked,
+        policies.offsets,
+        game.strides,
+        visits,
+        cells,
+    )
+    return visits.reshape(policies.size, -1), cells.reshape(policies.size, -1)
+
+
+def _of_models(instance: Instance, name: str | None, models: ModelClass) -> list[Discrepancy]:
+    visits, cells = occupancies(instance)
+    P = models.transitions
+    F, S = models.size, instance.game.states
+    rows = P.reshape(F, -1, S)
+    squares = np.empty((rows.shape[1], F))
+    kernel.hellinger_squares(rows, rows[models.truth], squares)
+    table = np.empty((visits.shape[0], F))
+    kernel.losses(visits, cells, np.arange(visits.shape[0]), squares, table)
+    # e <= R sqrt(2 H D) at D = D(pi; f): true of exact numbers, so it removes only rounding noise
+    # where a model cannot be told from the truth.
+    ceiling = instance.value_bound(name) * np.sqrt(2.0 * instance.game.horizon * table)
+    values = instance.model_payoffs(name)
+    found: list[Discrepancy] = []
+    for i in range(instance.game.agents):
+        errors = np.ascontiguousarray((values[:, i] - values[models.truth, i]).T)
+        found.append(ModelDiscrepancy(np.minimum(errors, ceiling), table))
+    return found
+
+
+def _of_values(instance: Instance, classes: ValueClass) -> list[Discrepancy]:
+    visits, cells = occupancies(instance)
+    game = instance.game
+    H, S = game.horizon, game.states
+    truth = instance.payoffs.reshape(game.agents, -1)
+    found: list[Discrepancy] = []
+    for i, values in enumerate(classes.per_agent):
+        innermost = np.ascontiguousarray(np.moveaxis(values, 0, -1))
+        first = innermost[0].reshape(-1, values.shape[0])
+        # V_f^{i,pi} = E_rho f_1(s, pi_1(s)); step 0 owns the first S entries of `cells`.
+        errors = np.einsum("s,msf->mf", game.initial, first[cells[:, :S]]) - truth[i][:, None]
+        raw = ValueDiscrepancy(errors, innermost, game.reward[i], game.transition, visits, cells)
+        # e <= sqrt(H D) at D = D(pi; f, pi), as above.
+        ceiling = np.sqrt(H * raw.own_losses())
+        found.append(
+            ValueDiscrepancy(
+                np.minimum(errors, ceiling),
+                innermost,
+                game.reward[i],
+                game.transition,
+                visits,
+                cells,
+            )
+        )
+    return found
