@@ -95,19 +95,19 @@ def _suite_rows() -> list[tuple[str, str]]:
 def _show(options: argparse.Namespace) -> int:
     import inspect
 
+    from mamex_bench import catalogue
     from mamex_bench.model.storage import load
 
     if _is_file(options.game):
         print(load(options.game))
         return 0
-    module = _registry("games").load(options.game)
-    print(inspect.cleandoc(module.__doc__ or options.game), end="\n\n")
-    print("parameters")
-    defaults = inspect.signature(module.make).parameters.values()
-    _table([(p.name, f"default {p.default!r}") for p in defaults], indent=2)
     instance = _instance(options)
+    defaults = catalogue.parameters(options.game)
+    print(inspect.cleandoc(catalogue.REGISTRY.load(options.game).__doc__ or ""), end="\n\n")
+    print("parameters, with their defaults")
+    _table([(name, repr(value)) for name, value in defaults.items()], indent=2)
     print(f"\n{instance}")
-    _table([(k, f"{v.value:.10g}  ({v.source})") for k, v in instance.known.items()], indent=2)
+    _table([(k, f"{v.value:.10g}", v.source) for k, v in instance.known.items()], indent=2)
     return 0
 
 
@@ -240,16 +240,15 @@ def _is_file(game: str) -> bool:
 
 def _instance(options: argparse.Namespace) -> Instance:
     from mamex_bench import catalogue
-    from mamex_bench.model.instance import Instance
-    from mamex_bench.model.storage import load
 
+    parameters = dict(options.set)
     if not _is_file(options.game):
-        instance: Instance = catalogue.make(options.game, seed=options.seed, **dict(options.set))
-        return instance
-    loaded = load(options.game)
-    if not isinstance(loaded, Instance):
-        raise InputError(f"{options.game!r} holds a game without policies: save an instance")
-    return loaded
+        return catalogue.make(options.game, **{"seed": options.seed, **parameters})
+    if parameters:
+        raise InputError(
+            f"--set {next(iter(parameters))}: {options.game!r} is a file, not a family"
+        )
+    return catalogue.load(options.game)
 
 
 def _assignment(text: str) -> tuple[str, Any]:

@@ -1,0 +1,306 @@
+"""The command line: help that teaches, exit codes that scripts can trust, no tracebacks."""
+
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+import mamex_bench as mb
+from mamex_bench import cli, experiments
+from mamex_bench.errors import InputError, ResultsError
+
+COMMANDS = ["list", "show", "run", "report", "verify", "measure", "claims", "compare", "doctor"]
+
+
+@dataclass(frozen=True)
+class FakeVerdict:
+    status: str
+    expected: str | None = None
+    claim: str = "regret_in_expectation"
+    instance: str = "lock"
+    learner: str = "mamex"
+    concept: str = "cce"
+    statement: str = "regret 3 against a bound of 5"
+
+
+HOLDS = FakeVerdict("holds")
+VACUOUS = FakeVerdict("vacuous")
+VIOLATED = FakeVerdict("violated")
+CAUGHT = FakeVerdict("violated", expected="violated")
+MISSED = FakeVerdict("holds", expected="violated")
+
+
+@dataclass(frozen=True)
+class FakeCell:
+    regret: np.ndarray
+    instance: str = "lock"
+    learner: str = "mamex"
+    concept: str = "cce"
+    episodes: int = 2000
+    status: str = "done"
+
+
+@dataclass(frozen=True)
+class FakeResults:
+    verdicts: tuple = ()
+    cells: tuple = ()
+
+
+def run(capsys, *arguments):
+    """Exit code, standard output and standard error of one call."""
+    try:
+        code = cli.main(list(arguments))
+    except SystemExit as exit_:
+        code = exit_.code
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def one_sentence(text):
+    return text.startswith("mamex-bench: ") and text.count("\n") == 1 and "Traceback" not in text
+
+
+# --- help ------------------------------------------------------------------------------------
+
+
+def test_help_names_every_command_and_the_exit_codes(capsys):
+    code, out, _ = run(capsys, "--help")
+    assert code == 0
+    assert all(f"\n    {command} " in out for command in COMMANDS)
+    assert "exit codes: 0" in out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_every_command_ends_with_examples_of_itself(capsys, command):
+    code, out, _ = run(capsys, command, "--help")
+    assert code == 0
+    examples = out.split("examples:\n")[1].strip().splitlines()
+    assert all(line.strip().startswith(f"mamex-bench {command}") for line in examples)
+
+
+def test_version(capsys):
+    assert run(capsys, "--version")[:2] == (0, f"mamex-bench {mb.__version__}\n")
+
+
+# --- lists -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "room"), [("games", mb.catalogue), ("learners", mb.learners), ("claims", mb.claims)]
+)
+def test_list_agrees_with_the_rooms(capsys, kind, room):
+    code, out, _ = run(capsys, "list", kind)
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == room.names()
+    assert all(len(line.split()) > 2 for line in out.splitlines()), "each with its first line"
+
+
+def test_list_without_a_kind_shows_all(capsys):
+    _, out, _ = run(capsys, "list")
+    assert [line for line in out.splitlines() if not line.startswith(" ")] == [
+        "games",
+        "learners",
+        "measures",
+        "claims",
+        "suites",
+    ]
+
+
+# --- games -----------------------------------------------------------------------------------
+
+
+def test_show_a_family(capsys):
+    code, out, _ = run(capsys, "show", "needle", "--set", "arms=5")
+    assert code == 0
+    assert "PurePolicies(5 x 2)" in out
+    assert "arms           8" in out, "the default"
+
+
+def test_show_and_measure_a_file(capsys, tmp_path):
+    path = mb.save(mb.catalogue.make("needle", arms=3), tmp_path / "mine.npz")
+    assert "PurePolicies(3 x 2)" in run(capsys, "show", str(path))[1]
+    code, out, _ = run(capsys, "measure", str(path), "--episodes", "20")
+    assert code == 0
+    assert "\ndecoupling: " in out
+
+
+def test_a_game_alone_can_be_shown_but_not_measured(capsys, tmp_path):
+    path = mb.save(mb.catalogue.make("needle", arms=3).game, tmp_path / "alone.npz")
+    assert run(capsys, "show", str(path))[0] == 0
+    code, _, err = run(capsys, "measure", str(path))
+    assert code == 2
+    assert one_sentence(err)
+    assert "game alone" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "culprit"),
+    [
+        (["show", "nedle"], "'nedle'"),
+        (["show", "needle", "--set", "arms=many"], "arms is 'many'"),
+        (["show", "needle", "--set", "legs=3"], "'legs'"),
+        (["show", "absent.npz"], "'absent.npz'"),
+        (["measure", "absent.npz", "--set", "arms=3"], "--set arms"),
+        (["run", "no_such_suite", "--output", "OUT"], "no_such_suite"),
+        (["report", "absent.sqlite"], "absent.sqlite"),
+        (["report", "absent.sqlite", "--format", "docx"], "'docx'"),
+        (["verify", "absent.sqlite"], "absent.sqlite"),
+        (["claims", "absent.sqlite"], "absent.sqlite"),
+        (["compare", "absent.sqlite", "absent.sqlite"], "absent.sqlite"),
+    ],
+)
+def test_bad_input_gets_one_sentence_and_exit_code_2(capsys, tmp_path, arguments, culprit):
+    arguments = [str(tmp_path / "out.sqlite") if part == "OUT" else part for part in arguments]
+    code, out, err = run(capsys, *arguments)
+    assert (code, out) == (2, "")
+    assert one_sentence(err)
+    assert culprit in err
+    assert list(tmp_path.iterdir()) == [], "nothing is left behind"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["frobnicate"],
+        ["list", "cakes"],
+        ["run"],
+        ["run", "smoke", "--workers", "0"],
+        ["measure", "needle", "--episodes", "-3"],
+        ["show", "needle", "--set", "arms"],
+    ],
+)
+def test_usage_errors_exit_with_2(capsys, arguments):
+    code, _, err = run(capsys, *arguments)
+    assert code == 2
+    assert err.startswith("usage: mamex-bench")
+
+
+# --- verdicts become exit codes --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "expected"),
+    [
+        ((), 0),
+        ((HOLDS, VACUOUS), 0),
+        ((HOLDS, CAUGHT), 0),
+        ((HOLDS, VIOLATED), 1),
+        ((CAUGHT, MISSED), 1),
+    ],
+)
+def test_claims_exit_code(capsys, monkeypatch, verdicts, expected):
+    monkeypatch.setattr(experiments, "results", lambda path: FakeResults(verdicts))
+    code, out, _ = run(capsys, "claims", "some.sqlite")
+    assert code == expected
+    assert out.splitlines()[-1].startswith(f"{len(verdicts)} verdicts: ")
+
+
+def test_run_reports_where_the_results_are_and_judges(capsys, monkeypatch, tmp_path):
+    calls = []
+
+    def run_suite(suite, output, workers=None, quiet=None):
+        calls.append((suite, str(output), workers, quiet))
+        return output
+
+    monkeypatch.setattr(experiments, "run_suite", run_suite)
+    monkeypatch.setattr(experiments, "results", lambda path: FakeResults((VIOLATED,)))
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = run(capsys, "run", "dir/mine.toml", "--workers", "3")
+    assert code == 1
+    assert "1 verdicts: 1 violated" in out
+    assert run(capsys, "run", "smoke", "--output", "x.sqlite", "--quiet")[1] == ""
+    assert calls == [
+        ("dir/mine.toml", "results/mine.sqlite", 3, None),
+        ("smoke", "x.sqlite", None, True),
+    ]
+
+
+def test_an_interrupt_says_that_the_run_resumes(capsys, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(experiments, "run_suite", interrupted)
+    code, _, err = run(capsys, "run", "smoke")
+    assert code == 130
+    assert one_sentence(err)
+    assert "goes on from there" in err
+
+
+@pytest.mark.parametrize("error", [InputError("x is 3"), ResultsError("x is 3"), OSError("x is 3")])
+def test_errors_on_purpose_are_one_sentence(capsys, monkeypatch, error):
+    def failing(*_, **__):
+        raise error
+
+    monkeypatch.setattr(experiments, "verify", failing)
+    assert run(capsys, "verify", "some.sqlite") == (2, "", "mamex-bench: x is 3\n")
+
+
+def test_a_bug_is_not_swallowed(monkeypatch):
+    def broken(*_, **__):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(experiments, "verify", broken)
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["verify", "some.sqlite"])
+
+
+# --- comparing -------------------------------------------------------------------------------
+
+
+def test_compare_takes_medians_over_seeds_of_the_sum_over_agents(capsys, monkeypatch):
+    def cell(*finals, **names):
+        halves = np.array(finals)[:, None, None] / 2
+        regret = np.concatenate([np.zeros((len(finals), 1, 2)), halves.repeat(2, axis=2)], axis=1)
+        return FakeCell(regret, **names)
+
+    before = FakeResults(cells=(cell(1.0, 2.0, 30.0), cell(1.0, learner="uniform")))
+    after = FakeResults(cells=(cell(5.0), cell(1.0, learner="uniform", status="failed")))
+    files = {"before.sqlite": before, "after.sqlite": after}
+    monkeypatch.setattr(experiments, "results", files.__getitem__)
+    code, out, _ = run(capsys, "compare", *files)
+    assert code == 0
+    assert "lock mamex cce 2,000 2 5 2.500" in " ".join(out.split())
+    assert out.endswith("only in A: 1 cells\n")
+
+
+def test_compare_without_a_common_cell_is_an_input_error(capsys, monkeypatch):
+    monkeypatch.setattr(experiments, "results", lambda path: FakeResults())
+    code, _, err = run(capsys, "compare", "a.sqlite", "b.sqlite")
+    assert code == 2
+    assert one_sentence(err)
+
+
+# --- the machine -----------------------------------------------------------------------------
+
+
+def test_doctor_finds_this_machine_healthy(capsys):
+    code, out, _ = run(capsys, "doctor")
+    assert code == 0
+    assert all(line.startswith("ok ") for line in out.splitlines())
+    assert "kernels" in out.splitlines()[-1]
+
+
+def test_doctor_reports_a_cache_that_cannot_be_written(capsys, monkeypatch, tmp_path):
+    from mamex_bench.kernels import _jit
+
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(_jit, "kernel_cache_directory", lambda: tmp_path / "file" / "cache")
+    code, out, _ = run(capsys, "doctor")
+    assert code == 2
+    assert "BAD  cache" in out
+    assert "MAMEX_BENCH_CACHE" in out
+
+
+def test_a_closed_pipe_ends_quietly():
+    script = "from mamex_bench.cli import main; raise SystemExit(main(['list']))"
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    process.stdout.close()
+    error = process.stderr.read()
+    process.stderr.close()
+    assert process.wait() == 0
+    assert error == b""
