@@ -9,6 +9,7 @@ import pytest
 
 from mamex_bench.errors import InputError
 from mamex_bench.kernels.simulate import draw
+from mamex_bench.learners._base import FusedLearner, Learner
 from mamex_bench.model.evaluation import occupancy
 from mamex_bench.model.game import MarkovGame, Trajectory
 from mamex_bench.model.instance import Instance
@@ -32,18 +33,16 @@ def small_instance(seed: int = 0) -> Instance:
     return Instance(game, PurePolicies.sample(game, (3, 4), seed=1), name="small")
 
 
-class Wanderer:
+class Wanderer(Learner):
     """Plays a fresh random profile every few episodes, chosen by the states that it has seen."""
 
     name = "wanderer"
-    eta = None
 
     def __init__(
         self, instance: Instance, episodes: int, concept: str = "cce", kind: str = "class"
     ) -> None:
-        self.instance, self.episodes, self.concept = instance, episodes, concept
+        super().__init__(instance, concept, episodes)
         self.profile_kind = kind
-        self._seen = 0
         self._profile = self._make(0)
 
     def _make(self, key: int) -> Profile:
@@ -61,15 +60,15 @@ class Wanderer:
         return self._profile
 
     def observe(self, trajectory: Trajectory) -> None:
-        self._seen += 1
+        self.episode += 1
         if trajectory.states[-1] == 2:
-            self._profile = self._make(self._seen)
+            self._profile = self._make(self.episode)
 
     def diagnostics(self) -> dict[str, float]:
-        return {"seen": float(self._seen)}
+        return {"seen": float(self.episode)}
 
 
-class FusedWanderer(Wanderer):
+class FusedWanderer(Wanderer, FusedLearner):
     """The same, with a fused loop over rows of draws."""
 
     def advance(

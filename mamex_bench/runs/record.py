@@ -27,6 +27,17 @@ def checkpoints(episodes: int, count: int = CHECKPOINTS) -> Ints:
     return np.unique(points)
 
 
+def cumulative(lengths: Ints, gaps: Floats, times: Ints) -> Floats:
+    """(P, n): sum_{k <= t} gap_k at the episodes t of `times`.
+
+    lengths (G,), gaps (G, n): one row per segment of equal profile.
+    """
+    ends = np.cumsum(lengths)
+    totals = np.cumsum(lengths[:, None] * gaps, axis=0)
+    segment = np.searchsorted(ends, times)
+    return totals[segment] - (ends[segment] - times)[:, None] * gaps[segment]
+
+
 @dataclass(frozen=True)
 class Output:
     """What a learner would hand over after some episodes, and how far from equilibrium it is.
@@ -101,11 +112,11 @@ class Run:
 
     def cumulative(self, at: Any = None) -> Floats:
         """(P, n): Reg_i(t) = sum_{k <= t} gap_i(x_k) at episodes `at` (default: checkpoints)."""
-        return self._sum(self.gaps, self._episodes(at))
+        return cumulative(self.lengths, self.gaps, self._episodes(at))
 
     def class_cumulative(self, at: Any = None) -> Floats:
         """(P, n): the same with deviations inside the policy class only."""
-        return self._sum(self.class_gaps, self._episodes(at))
+        return cumulative(self.lengths, self.class_gaps, self._episodes(at))
 
     def played_gaps(self, at: Any = None) -> Floats:
         """(P,): max_i headline gap of the profile played at the episodes `at`."""
@@ -115,7 +126,8 @@ class Run:
         """(P,): the gap of `output` after the episodes `at`."""
         times = self._episodes(at)
         if not self._mixes:
-            return self._sum(self.gaps.max(axis=1, keepdims=True), times)[:, 0] / times
+            worst = self.gaps.max(axis=1, keepdims=True)
+            return cumulative(self.lengths, worst, times)[:, 0] / times
         order = np.argsort(times, kind="stable")
         answers = np.empty(times.size)
         payoffs = self.instance.payoffs
@@ -158,11 +170,6 @@ class Run:
             total += (t - done) * self.archive.dense(segment)
             done = int(t)
             yield ClassProfile(self.instance.policies, total / total.sum(), self.concept)
-
-    def _sum(self, gaps: Floats, times: Ints) -> Floats:
-        totals = np.cumsum(self.lengths[:, None] * gaps, axis=0)
-        segment = np.searchsorted(self.ends, times)
-        return totals[segment] - (self.ends[segment] - times)[:, None] * gaps[segment]
 
     def _episodes(self, at: Any) -> Ints:
         if at is None:

@@ -1,17 +1,44 @@
-"""Results in memory: what claims judge and reports show. Plain data, nothing computed here."""
+"""Results in memory: what claims judge and reports show."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Protocol
 
+import numpy as np
+
+from mamex_bench.errors import InputError, ResultsError
 from mamex_bench.model._arrays import Floats, Ints
-
-if TYPE_CHECKING:
-    from mamex_bench.claims._verdict import Verdict
+from mamex_bench.runs.record import cumulative
+from mamex_bench.runs.store import RunKey, Store
 
 DONE, FAILED, MISSING, NOT_APPLICABLE = "done", "failed", "missing", "not applicable"
+
+
+class Verdict(Protocol):
+    """What a claim says of a cell; made by the claims, one floor up."""
+
+    @property
+    def claim(self) -> str: ...
+    @property
+    def instance(self) -> str: ...
+    @property
+    def learner(self) -> str: ...
+    @property
+    def concept(self) -> str: ...
+    @property
+    def episodes(self) -> int: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def expected(self) -> str | None: ...
+    @property
+    def statement(self) -> str: ...
+    @property
+    def numbers(self) -> Mapping[str, Any]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,8 +190,11 @@ class Results:
     verdicts: tuple[Verdict, ...] = field(default=())
 
     def instance(self, id: str) -> InstanceRecord:
-        """The instance with that id."""
-        return next(record for record in self.instances if record.id == id)
+        """The instance with that id; raises InputError when there is none."""
+        for record in self.instances:
+            if record.id == id:
+                return record
+        raise InputError(f"results of {self.suite!r} have no instance {id!r}")
 
     def __repr__(self) -> str:
         done = sum(cell.status == DONE for cell in self.cells)
@@ -172,3 +202,161 @@ class Results:
             f"Results({self.suite!r}, {len(self.instances)} instances, "
             f"{done} of {len(self.cells)} cells done, {len(self.verdicts)} verdicts)"
         )
+
+
+def load_results(path: str | os.PathLike[str]) -> Results:
+    """Read a results file; verdicts are left empty.
+
+    Raises ResultsError when the file is missing, damaged or of another schema version.
+    """
+    with Store.open(Path(path)) as store:
+        try:
+            return _load(store)
+        except (KeyError, TypeError, IndexError, ValueError) as error:
+            if isinstance(error, ResultsError):
+                raise
+            raise ResultsError(f"{str(path)!r} is damaged: {error!r}") from error
+
+
+def _load(store: Store) -> Results:
+    meta, prepared = store.meta(), store.prepared()
+    instances = tuple(_instance(id, header, prepared) for id, header in store.instances().items())
+    by_cell: dict[tuple[str, str, str], dict[RunKey, dict[str, Any]]] = {}
+    for key, header in store.runs().items():
+        by_cell.setdefault((key.instance, key.learner, key.concept), {})[key] = header
+    agents = {record.id: record.agents for record in instances}
+    cells = tuple(
+        _cell(store, key, header, prepared, by_cell.get(key, {}), agents[key[0]])
+        for key, header in store.cells().items()
+    )
+    return Results(
+        suite=meta["suite"],
+        title=meta["title"],
+        description=meta["description"],
+        episodes=meta["episodes"],
+        delta=meta["delta"],
+        instances=instances,
+        cells=cells,
+        provenance=_provenance(store, cells),
+        suite_text=meta["suite_text"],
+    )
+
+
+def _instance(
+    id: str, header: dict[str, Any], prepared: Mapping[str, dict[str, Any]]
+) -> InstanceRecord:
+    values = {f.name: header[f.name] for f in fields(InstanceRecord) if f.name in header}
+    values["action_counts"] = tuple(header["action_counts"])
+    values["policy_counts"] = tuple(header["policy_counts"])
+    values["known"] = {name: (v[0], v[1]) for name, v in header["known"].items()}
+    values["bracket"] = None
+    for name in header["hypotheses"]:  # the first class with a bracket
+        bracket = prepared.get(f"bracket/{id}/{name}")
+        if bracket is not None and bracket["status"] == DONE:
+            values["bracket"] = {"hypotheses": name, **bracket["summary"]}
+            break
+    return InstanceRecord(id=id, **{k: v for k, v in values.items() if k != "id"})
+
+
+def _cell(
+    store: Store,
+    key: tuple[str, str, str],
+    header: dict[str, Any],
+    prepared: Mapping[str, dict[str, Any]],
+    runs: Mapping[RunKey, dict[str, Any]],
+    agents: int,
+) -> Cell:
+    K = header["episodes"]
+    times = np.array(header["checkpoints"], dtype=np.int64)
+    done = {k: run for k, run in runs.items() if run["status"] == DONE}
+    failed = [(k, run) for k, run in runs.items() if run["status"] != DONE]
+    per_seed: dict[str, list[Floats]] = {name: [] for name in _CURVES}
+    for run_key in done:
+        arrays = store.arrays(run_key.owner, ("lengths", "gaps", "class_gaps", "output_gaps"))
+        for name, curve in curves(times, **arrays).items():
+            per_seed[name].append(curve)
+    shapes = {name: (len(done), times.size, *((agents,) * wide)) for name, wide in _CURVES.items()}
+    owner = "cell/" + "/".join(key)
+    plan = prepared.get(owner)
+    if header["status"] == NOT_APPLICABLE:
+        status, reason = NOT_APPLICABLE, header["reason"]
+    elif failed:
+        status, reason = FAILED, f"seed {failed[0][0].seed}: {failed[0][1]['reason']}"
+    elif len(done) < header["seeds"]:
+        status, reason = MISSING, f"{len(done)} of {header['seeds']} seeds have been run"
+    else:
+        status, reason = DONE, ""
+    names = sorted({name for run in done.values() for name in run["diagnostics"]})
+    return Cell(
+        instance=key[0],
+        learner=key[1],
+        learner_name=header["learner_name"],
+        concept=key[2],
+        episodes=K,
+        eta=None if plan is None else plan["eta"],
+        options=header["options"],
+        status=status,
+        reason=reason,
+        profile_kind=next((run["profile_kind"] for run in done.values()), ""),
+        expected=header["expected"],
+        seeds=tuple(k.seed for k in done),
+        checkpoints=times,
+        **{name: np.array(per_seed[name]).reshape(shapes[name]) for name in _CURVES},
+        diagnostics={
+            name: np.array([run["diagnostics"].get(name, np.nan) for run in done.values()])
+            for name in names
+        },
+        seconds=np.array([run["seconds"] for run in done.values()]),
+        bounds=None if plan is None else _bounds(store, owner, plan["bounds"]),
+    )
+
+
+# Name -> 1 for one column per agent, 0 for none.
+_CURVES = {
+    "regret": 1,
+    "class_regret": 1,
+    "positive_regret": 1,
+    "gap": 0,
+    "output_gap": 0,
+    "best_gap": 0,
+}
+
+
+def curves(
+    times: Ints, lengths: Ints, gaps: Floats, class_gaps: Floats, output_gaps: Floats
+) -> dict[str, Floats]:
+    """The arrays of `Cell` for one seed, at the checkpoints `times`, from its segments."""
+    worst = gaps.max(axis=1)
+    segment = np.searchsorted(np.cumsum(lengths), times)
+    return {
+        "regret": cumulative(lengths, gaps, times),
+        "class_regret": cumulative(lengths, class_gaps, times),
+        "positive_regret": cumulative(lengths, np.maximum(gaps, 0.0), times),
+        "gap": worst[segment],
+        "output_gap": output_gaps,
+        "best_gap": np.minimum.accumulate(worst)[segment],
+    }
+
+
+def _bounds(store: Store, owner: str, header: dict[str, Any] | None) -> BoundArrays | None:
+    if header is None:
+        return None
+    names = ("explicit", "explicit_probability", "paper_shape", "trivial")
+    return BoundArrays(**store.arrays(owner, names), **header)
+
+
+def _provenance(store: Store, cells: tuple[Cell, ...]) -> dict[str, str]:
+    """Versions and machine of the last session, dates of the first and last, total time."""
+    events = store.events()
+    words: dict[str, str] = {}
+    for time, kind, header in events:
+        if kind == "started":
+            words.setdefault("started", time)
+            words.update({name: str(value) for name, value in header.items()})
+    words["sessions"] = str(sum(kind == "started" for _, kind, _ in events))
+    if events:
+        words["last written"] = events[-1][0]
+    elapsed = sum(header["seconds"] for _, kind, header in events if kind == "finished")
+    words["seconds of finished sessions"] = f"{elapsed:.1f}"
+    words["seconds in learners and simulation"] = f"{sum(c.seconds.sum() for c in cells):.1f}"
+    return words

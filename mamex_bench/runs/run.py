@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import perf_counter
-from typing import TYPE_CHECKING
-from weakref import WeakSet
 
 import numpy as np
 
 from mamex_bench.errors import InputError
+from mamex_bench.learners._base import FusedLearner, Learner
 from mamex_bench.model._arrays import Floats, Ints, positive_integer
 from mamex_bench.model.instance import Instance
 from mamex_bench.model.profiles import MarkovProfile, Profile
@@ -18,11 +17,7 @@ from mamex_bench.runs.archive import Archivist
 from mamex_bench.runs.record import Run
 from mamex_bench.runs.seeds import stream
 
-if TYPE_CHECKING:
-    from mamex_bench.learners._base import Learner
-
 BLOCK = 4096
-_started: WeakSet[Learner] = WeakSet()
 
 
 def run(
@@ -67,7 +62,11 @@ def run(
             f"episodes is {episodes}, but {learner.name!r} was made for {learner.episodes}: "
             "make one for this number"
         )
-    _claim(learner)
+    if learner.episode:
+        raise InputError(
+            f"learner {learner.name!r} has already been used for {learner.episode} episodes: "
+            "make a new one"
+        )
     rng = stream(
         suite,
         instance.name if instance_id is None else instance_id,
@@ -79,7 +78,7 @@ def run(
     simulator = Simulator(instance.game)
     segments = _Segments(instance)
     started = perf_counter()
-    if fused and hasattr(learner, "advance"):
+    if fused and isinstance(learner, FusedLearner):
         width = _draws(instance, learner.profile_kind)
         for first in range(0, episodes, block):
             rows = min(block, episodes - first)
@@ -93,13 +92,6 @@ def run(
         raise RuntimeError(f"{learner.name!r} played {segments.episodes} of {episodes} episodes")
     seconds = perf_counter() - started - segments.seconds
     return segments.close(learner, int(seed), seconds)
-
-
-def _claim(learner: Learner) -> None:
-    """A learner runs once: what it has seen would leak into a second run."""
-    if learner in _started:
-        raise InputError(f"learner {learner.name!r} has already been used: make a new one")
-    _started.add(learner)
 
 
 def _draws(instance: Instance, profile_kind: str) -> int:
@@ -149,8 +141,10 @@ class _Segments:
         self._lengths.append(count)
         gaps = profile.gaps(self._instance)
         self._gaps.append(gaps)
-        markov = isinstance(profile, MarkovProfile)
-        self._class_gaps.append(profile.class_gaps(self._instance) if markov else gaps)
+        if isinstance(profile, MarkovProfile):
+            self._class_gaps.append(profile.class_gaps(self._instance))
+        else:
+            self._class_gaps.append(gaps)
         self._archivist.add(profile)
         self.seconds += perf_counter() - started
 
