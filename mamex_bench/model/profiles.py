@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mamex_bench.kernels.gaps import deviation_gains
+from mamex_bench.kernels.markov_gaps import markov_class_gaps, markov_gaps
 from mamex_bench.kernels.simulate import draw
 from mamex_bench.model._arrays import Floats, Ints, expect_shape, floats, frozen, stochastic
 from mamex_bench.model.concepts import concept_code
-from mamex_bench.model.evaluation import best_response_values, evaluate
 from mamex_bench.model.game import MarkovGame, cumulative
 from mamex_bench.model.policies import PurePolicies
 
@@ -115,33 +115,38 @@ class MarkovProfile:
         recommendation at each step and state (per-state swap).
         """
         game = instance.game
-        own = evaluate(game, self.joint)[:, 0] @ game.initial
-        return best_response_values(game, self.joint, swap=self.concept == "ce") - own
+        out = np.empty(game.agents)
+        markov_gaps(
+            game.transition,
+            game.reward,
+            game.initial,
+            np.array(game.action_counts, dtype=np.int64),
+            game.strides,
+            self.joint,
+            self.concept == "ce",
+            out,
+        )
+        return out
 
     def class_gaps(self, instance: Instance) -> Floats:
         """(n,): gain of the best fixed deviation inside the instance's policy class, signed.
 
-        Each policy of agent i's class is set against the others' marginal play:
-        V_h(s) = sum_a joint_h(a | s) Q_h(s, (v_h(s), a_-i)).
+        Each policy v of agent i's class is set against the others' marginal play.
         """
         game, policies = instance.game, instance.policies
-        own = evaluate(game, self.joint)[:, 0] @ game.initial
-        gains = np.empty(game.agents)
-        for i, tables in enumerate(policies.tables):
-            V = np.zeros((tables.shape[0], game.states))
-            for h in range(game.horizon - 1, -1, -1):
-                shape = (game.states, *game.action_counts)
-                marginal = self.joint[h].reshape(shape).sum(axis=1 + i, keepdims=True)
-                # (m_i, S, A): value of each joint action given each policy's own future
-                Q = game.reward[i, h] + np.einsum("sat,mt->msa", game.transition[h], V)
-                weighted = Q.reshape(-1, *shape) * marginal
-                per_own = np.moveaxis(weighted, 2 + i, 2).reshape(
-                    *weighted.shape[:2], shape[1 + i], -1
-                )
-                choice = tables[:, h, :, None]
-                V = np.take_along_axis(per_own.sum(axis=3), choice, axis=2)[..., 0]
-            gains[i] = (V @ game.initial).max() - own[i]
-        return gains
+        out = np.empty(game.agents)
+        markov_class_gaps(
+            game.transition,
+            game.reward,
+            game.initial,
+            np.array(game.action_counts, dtype=np.int64),
+            game.strides,
+            self.joint,
+            policies.stacked,
+            policies.offsets,
+            out,
+        )
+        return out
 
     def __repr__(self) -> str:
         H, S, A = self.joint.shape

@@ -1,0 +1,289 @@
+"""The learner behind optimistic value iteration: confidence bounds on Q, one stage game per state.
+
+Plan of one episode, backward over steps h = 0..H-1, for every agent i and visited (s, a) with
+t = N_h(s, a) and Phat the empirical transition:
+
+    high_i(s, a) = min{ r_i + Phat V_high,i + bonus_ih / sqrt(t), ceiling_ih(s, a) }
+    low_i(s, a)  = max{ r_i + Phat V_low,i  - bonus_ih / sqrt(t), floor_ih(s, a) }
+    pi_h(. | s)  = NASH, CE or CCE of the game high_1(s), ..., high_n(s)
+    V = E_pi Q for both bounds; (s, a) never visited: high = ceiling, low = floor.
+
+Only cells with new data, or with a successor whose value changed, are computed again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+
+from mamex_bench.equilibria import solve
+from mamex_bench.errors import InputError, NotApplicableError
+from mamex_bench.kernels import optimistic_planning as kernel
+from mamex_bench.kernels.stage_games import stage_equilibria
+from mamex_bench.learners._base import FusedLearner
+from mamex_bench.model._arrays import Floats
+from mamex_bench.model.concepts import concept_code
+from mamex_bench.model.game import MarkovGame, Trajectory
+from mamex_bench.model.instance import Instance
+from mamex_bench.model.profiles import MarkovProfile, Profile
+from mamex_bench.model.simulator import Simulator
+
+TABLE_LIMIT = 50_000_000  # H * S * A * S numbers of successor lists
+SNAPSHOTS = 512
+TIMED_GAMES = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Confidence:
+    """Bounds on Q before any data, and how wide an interval is after one visit.
+
+    Attributes:
+        ceiling, floor: (n, H, S, A).
+        bonus: (n, H).
+    """
+
+    ceiling: Floats
+    floor: Floats
+    bonus: Floats
+
+
+def log_factor(game: MarkovGame, episodes: int, failure: float) -> float:
+    """iota = log(S A H K / p), A the number of joint actions, K episodes."""
+    if not 0.0 < failure < 1.0:
+        raise InputError(f"failure is {failure!r}: expected a probability between 0 and 1")
+    return float(np.log(game.states * game.actions * game.horizon * episodes / failure))
+
+
+def remaining_rewards(reward: Floats) -> tuple[Floats, Floats]:
+    """Most and least that the steps after h can pay, each (n, H), from the known rewards alone.
+
+    most_ih = sum_{g > h} max_{s,a} r_ig(s, a), and least with min.
+    """
+    most = np.zeros(reward.shape[:2])
+    least = np.zeros(reward.shape[:2])
+    for h in range(reward.shape[1] - 2, -1, -1):
+        most[:, h] = most[:, h + 1] + reward[:, h + 1].max(axis=(1, 2))
+        least[:, h] = least[:, h + 1] + reward[:, h + 1].min(axis=(1, 2))
+    return most, least
+
+
+class OptimisticValueIteration(FusedLearner):
+    """Plays a stage equilibrium of the upper bounds at every step and state.
+
+    Args:
+        instance, concept, episodes: see Learner.
+        name: the registered name.
+        confidence: bounds and bonus.
+        growth: at least 1; a new plan is made once the visits of some cell reach `growth` times
+            what they were at the last plan. 1: after every episode.
+
+    Raises:
+        NotApplicableError: a game whose table of successors would not fit in memory.
+    """
+
+    profile_kind = "markov"
+
+    def __init__(
+        self,
+        instance: Instance,
+        concept: str,
+        episodes: int,
+        name: str,
+        confidence: Confidence,
+        growth: float = 1.0,
+    ) -> None:
+        super().__init__(instance, concept, episodes)
+        if not growth >= 1.0 or not np.isfinite(growth):
+            raise InputError(f"growth is {growth!r}: expected a number of at least 1")
+        self.name = name
+        game = instance.game
+        n, H, S, A = game.reward.shape
+        self._problem = kernel.Problem(
+            reward=_agents_inside(game.reward),
+            ceiling=_agents_inside(confidence.ceiling),
+            floor=_agents_inside(confidence.floor),
+            bonus=np.ascontiguousarray(confidence.bonus, dtype=np.float64),
+            action_counts=np.array(game.action_counts, dtype=np.int64),
+            concept_code=concept_code(concept),
+            initial=game.initial,
+            growth=float(growth),
+        )
+        self._data = kernel.Data(
+            visits=np.zeros((H, S, A), dtype=np.int64),
+            planned=np.zeros((H, S, A), dtype=np.int64),
+            support=np.zeros((H, S, A), dtype=np.int64),
+            successor=np.zeros((H, S, A, S), dtype=np.int64),
+            tally=np.zeros((H, S, A, S), dtype=np.int64),
+            met=np.zeros((H, S), dtype=np.bool_),
+            stale=np.zeros((H, S, A), dtype=np.bool_),
+        )
+        self._plan = kernel.Plan(
+            high=self._problem.ceiling.copy(),
+            low=self._problem.floor.copy(),
+            value_high=np.zeros((H + 1, S, n)),
+            value_low=np.zeros((H + 1, S, n)),
+            joint=np.zeros((H, S, A)),
+            moved=np.zeros((H, S), dtype=np.bool_),
+            narrowest=np.full(1, np.inf),
+            best=np.zeros((H, S, A)),
+            counters=np.zeros(4, dtype=np.int64),
+        )
+        self._snapshots = np.empty((SNAPSHOTS, H, S, A))
+        self._lengths = np.empty(SNAPSHOTS, dtype=np.int64)
+        self._fallbacks = 0
+        self._fallback_seconds = 0.0
+        self._worst_stage_gap = 0.0
+        self._kernel_seconds = 0.0
+        self._timed_solves = 0
+        self._resume = kernel.PLANNED
+        self._first_plan()
+        self._profile = self._fresh_profile()
+
+    # --- the protocol ---
+
+    def choose(self) -> Profile:
+        plan = self._plan
+        while plan.counters[kernel.DUE]:
+            self._resume = kernel.replan(self._problem, self._data, plan, self._resume)
+            self._fall_back()
+        if plan.counters[kernel.REVISED]:
+            self._profile = self._fresh_profile()
+        return self._profile
+
+    def observe(self, trajectory: Trajectory) -> None:
+        self.choose()
+        actions = trajectory.actions @ self.instance.game.strides
+        kernel.record(self._problem, self._data, self._plan, trajectory.states, actions)
+        self.episode += 1
+        if self.episode % 256 == 0:
+            self._time_solves()
+
+    def advance(self, simulator: Simulator, draws: Floats) -> list[tuple[Profile, int]]:
+        """Play draws.shape[0] episodes; draws (B, H * S + 1 + H): per episode the uniforms of the
+        plan (step by step, state by state), of the first state and of the transitions."""
+        played: list[tuple[Profile, int]] = []
+        done = 0
+        while done < draws.shape[0]:
+            count, self._resume = kernel.advance(
+                self._problem,
+                self._data,
+                self._plan,
+                self._resume,
+                simulator.cumulative_transition,
+                simulator.cumulative_initial,
+                draws[done:],
+                self._snapshots,
+                self._lengths,
+            )
+            for segment in range(int((self._lengths >= 0).sum())):
+                if segment:
+                    self._profile = MarkovProfile(self._snapshots[segment], self.concept)
+                if self._lengths[segment]:
+                    played.append((self._profile, int(self._lengths[segment])))
+            self._fall_back()
+            self._time_solves()
+            done += count
+            self.episode += count
+        return played
+
+    def output_profile(self) -> MarkovProfile:
+        """The plan of least max_i (V_high,i - V_low,i) at the start among those made so far."""
+        self.choose()
+        return MarkovProfile(self._plan.best, self.concept)
+
+    def diagnostics(self) -> dict[str, float]:
+        """What planning took.
+
+        solves, passes: stage games solved; planning passes. solve_seconds: an estimate: now and
+        then up to 64 of the present stage games are solved once more against the clock.
+        fallbacks: stage games that the compiled solver could not certify and that went to
+        `equilibria.solve`; fallback_seconds; worst_stage_gap: the largest gap left, in the units
+        of the stage game. output_width: the certificate of `output_profile`.
+        """
+        self._time_solves()
+        return {
+            "solves": float(self._plan.counters[kernel.SOLVES]),
+            "passes": float(self._plan.counters[kernel.PASSES]),
+            "solve_seconds": self._kernel_seconds + self._fallback_seconds,
+            "fallbacks": float(self._fallbacks),
+            "fallback_seconds": self._fallback_seconds,
+            "worst_stage_gap": self._worst_stage_gap,
+            "output_width": float(self._plan.narrowest[0]),
+        }
+
+    # --- inside ---
+
+    def _first_plan(self) -> None:
+        """Solve every stage game before any data; later passes touch visited states only."""
+        H, S, n, A = self._plan.high.shape
+        games = self._plan.high.reshape(H * S, n, A)
+        answers = np.empty((H * S, A))
+        status = np.empty(H * S, dtype=np.int64)
+        counts, code = self._problem.action_counts, self._problem.concept_code
+        stage_equilibria(games, counts, code, answers, status)
+        self._plan.counters[kernel.SOLVES] += H * S
+        self._plan.joint[:] = answers.reshape(H, S, A)
+        for cell in range(H * S):
+            if status[cell]:
+                self._resume = cell
+                self._fall_back()
+            kernel.settle(self._plan, cell // S, cell % S)
+        self._resume = kernel.PLANNED
+        self._plan.counters[kernel.DUE] = 1
+
+    def _fresh_profile(self) -> MarkovProfile:
+        self._plan.counters[kernel.REVISED] = 0
+        return MarkovProfile(self._plan.joint, self.concept)
+
+    def _fall_back(self) -> None:
+        """Solve the stage game that the last pass stopped at, if any, and adopt the answer."""
+        if self._resume == kernel.PLANNED:
+            return
+        h, s = divmod(self._resume, self.instance.game.states)
+        started = perf_counter()
+        payoffs = self._plan.high[h, s].reshape(-1, *self.instance.game.action_counts)
+        equilibrium = solve(payoffs, self.concept)
+        kernel.adopt(self._plan, h, s, np.ascontiguousarray(equilibrium.distribution).reshape(-1))
+        self._fallbacks += 1
+        self._worst_stage_gap = max(self._worst_stage_gap, float(equilibrium.gaps.max()))
+        self._fallback_seconds += perf_counter() - started
+
+    def _time_solves(self) -> None:
+        """Add to the estimate what the solves since the last call are likely to have taken."""
+        fresh = int(self._plan.counters[kernel.SOLVES]) - self._timed_solves
+        if not fresh:
+            return
+        self._timed_solves += fresh
+        games = np.ascontiguousarray(self._plan.high[self._data.met][-TIMED_GAMES:])
+        if not games.shape[0]:
+            games = self._plan.high[0, :1]
+        answers = np.empty((games.shape[0], games.shape[2]))
+        status = np.empty(games.shape[0], dtype=np.int64)
+        counts, code = self._problem.action_counts, self._problem.concept_code
+        started = perf_counter()
+        stage_equilibria(games, counts, code, answers, status)
+        self._kernel_seconds += fresh * (perf_counter() - started) / games.shape[0]
+
+
+def applicable(instance: Instance) -> MarkovGame:
+    """The game, if a table of successors for it fits in memory."""
+    game = instance.game
+    if not isinstance(game, MarkovGame):
+        raise NotApplicableError(
+            f"instance {instance.name!r}: optimistic value iteration needs a MarkovGame, "
+            f"not a {type(game).__name__}"
+        )
+    size = game.horizon * game.states**2 * game.actions
+    if size > TABLE_LIMIT:
+        raise NotApplicableError(
+            f"instance {instance.name!r}: optimistic value iteration keeps H * S^2 * A = {size:,} "
+            f"successor counts; at most {TABLE_LIMIT:,} are allowed"
+        )
+    return game
+
+
+def _agents_inside(array: Floats) -> Floats:
+    """(n, H, S, A) -> (H, S, n, A), contiguous: one stage game is one block."""
+    return np.ascontiguousarray(np.moveaxis(array, 0, 2), dtype=np.float64)

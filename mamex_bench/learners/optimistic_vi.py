@@ -1,0 +1,76 @@
+"""Optimistic value iteration: Multi-Nash-VI, Multi-CE-VI and Multi-CCE-VI, theorem's constants.
+
+Paper: Liu, Yu, Bai and Jin 2021, "A Sharp Analysis of Model-based Reinforcement Learning with
+Self-Play" (ICML, arXiv 2010.01604). With steps h = 0..H-1 and t visits of (h, s, a),
+
+    high_i = min{ r_i + Phat V_high,i + beta_t, H - h },
+    low_i  = max{ r_i + Phat V_low,i - beta_t, 0 },
+    beta_t = c sqrt(S H^2 iota / t),  iota = log(S A H K / p),  A = prod A_i,
+    pi_h(. | s) = NASH, CE or CCE of high(s),  V = E_pi Q,
+    never visited: high = H - h, low = 0.
+
+A new plan before every episode, as in the paper. Output: the plan of least
+max_i (V_high,i - V_low,i) at the start.
+
+The constant. The theorem has an absolute constant c without a number. Here it is the least for
+which the argument behind it goes through at this S and iota,
+
+    c = sqrt( (S log 2 + iota) / (2 S iota) )      (between 0.2 and 0.8 in practice),
+
+that is beta_t = H sqrt((S log 2 + iota) / (2 t)). Proof: the t successors of a cell are
+independent, so |Phat - P|_1 <= sqrt(2 (S log 2 + log(1/p')) / t) with probability 1 - p'
+(Weissman et al. 2003: 2^S sets, Hoeffding for each); p' = p / (S A H K) covers every cell and
+every t <= K. Any V with values in [0, H] has |(Phat - P) V| <= |Phat - P|_1 H / 2 <= beta_t,
+whatever V depends on. By induction backward, with probability 1 - p for all episodes at once,
+V_high,i is at least the value of agent i's best response to the others' plan (for CE: of its best
+deviation given its recommendations), and V_low,i at most its value under the plan. Hence the gap
+of every plan is at most V_high,i - V_low,i at the start.
+
+Guarantee: published for the output (an epsilon-equilibrium after Otilde(H^4 S^2 A / epsilon^2)
+episodes) and, through the same sum of widths, for the executed plans: regret of order
+sqrt(H^3 S^2 A T), T = H K, against deviations to any policy.
+
+Deviations from the paper: rewards are known (the paper too treats them as deterministic); ties in
+the clipped bounds go to `stage_equilibrium`, which takes a pure equilibrium of greatest welfare
+if there is one (for CE and CCE the greatest welfare of all), the lowest joint action among equals.
+
+Status of the source: the paper's abstract was read; its algorithm could not be. The update, the
+shape of the bonus and iota were read in a second document on the zero-sum predecessor (VI-ULCB,
+Bai and Jin 2020: beta_t = c sqrt(S H^2 iota / t), iota = log(S A B T / p), regret of order
+sqrt(H^3 S^2 A B T)). That the general-sum versions use the same bonus, their output rule and their
+rates are recalled; a later paper (Song, Mei and Bai 2021) quotes H^3 S^2 A / epsilon^2 instead.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mamex_bench.learners._optimistic_planning import (
+    Confidence,
+    OptimisticValueIteration,
+    applicable,
+    log_factor,
+)
+from mamex_bench.model._arrays import positive_integer
+from mamex_bench.model.game import MarkovGame
+from mamex_bench.model.instance import Instance
+
+
+def make(
+    instance: Instance, *, concept: str, episodes: int, failure: float = 0.05
+) -> OptimisticValueIteration:
+    """A fresh learner. failure: the probability p with which the guarantee may fail."""
+    game = applicable(instance)
+    K = positive_integer(episodes, "episodes")
+    confidence = theorem_confidence(game, log_factor(game, K, failure))
+    return OptimisticValueIteration(instance, concept, K, "optimistic_vi", confidence)
+
+
+def theorem_confidence(game: MarkovGame, iota: float) -> Confidence:
+    """The theorem's bounds: 0 <= Q <= H - h, and beta_1 = c sqrt(S H^2 iota) at every step."""
+    n, H, S, _ = game.reward.shape
+    ceiling = np.empty(game.reward.shape)
+    ceiling[:] = (H - np.arange(H))[None, :, None, None]
+    # beta_1 = H sqrt((S log 2 + iota) / 2)
+    bonus = np.full((n, H), H * np.sqrt((S * np.log(2.0) + iota) / 2.0))
+    return Confidence(ceiling, np.zeros(game.reward.shape), bonus)
