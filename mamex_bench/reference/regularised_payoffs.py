@@ -1,0 +1,183 @@
+"""Slow twins of the evidence kernels: regularised payoffs from the definition, data replayed.
+
+Every quantity is recomputed from the list of trajectories; nothing is shared with the kernels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from mamex_bench.model._arrays import Floats, Ints
+from mamex_bench.model.game import MarkovGame, Trajectory
+from mamex_bench.model.hypotheses import LinearValueClass, ModelClass, ValueClass
+from mamex_bench.model.instance import Instance
+
+
+def regularised_payoffs(
+    instance: Instance, name: str, trajectories: Sequence[Trajectory], eta: float
+) -> Floats:
+    """(n, m_0, ...): sup_f { V_f^{i,pi}(rho) - eta L^i(f, pi) }, raw losses."""
+    classes = instance.hypothesis(name)
+    game, policies = instance.game, instance.policies
+    out = np.empty((game.agents, *policies.counts))
+    for index, members in enumerate(np.ndindex(*policies.counts)):
+        joint = policies.joint_actions(game, index)
+        for i in range(game.agents):
+            if isinstance(classes, ModelClass):
+                worth = _models(game, classes, trajectories, eta, joint, i)
+            elif isinstance(classes, ValueClass):
+                worth = _values(game, classes, trajectories, eta, joint, i)
+            else:
+                worth = _linear(game, classes, trajectories, eta, joint, i)
+            out[(i, *members)] = worth
+    return out
+
+
+def _steps(game: MarkovGame, trajectory: Trajectory) -> list[tuple[int, int, int, int]]:
+    """(h, s, joint action, s') of a trajectory."""
+    return [
+        (
+            h,
+            int(trajectory.states[h]),
+            int(np.ravel_multi_index(trajectory.actions[h], game.action_counts)),
+            int(trajectory.states[h + 1]),
+        )
+        for h in range(game.horizon)
+    ]
+
+
+def policy_value(transition: Floats, reward: Floats, initial: Floats, joint: Ints) -> float:
+    """V^pi(rho) of one agent's reward (H, S, A) under one model (H, S, A, S)."""
+    H, S = joint.shape
+    V = np.zeros(S)
+    for h in range(H - 1, -1, -1):
+        V = np.array(
+            [reward[h, s, joint[h, s]] + transition[h, s, joint[h, s]] @ V for s in range(S)]
+        )
+    return float(initial @ V)
+
+
+def model_losses(
+    game: MarkovGame, classes: ModelClass, trajectories: Sequence[Trajectory]
+) -> Floats:
+    """(F,): negative log-likelihoods, infinite where a model excludes a transition."""
+    losses = np.zeros(classes.size)
+    for trajectory in trajectories:
+        for h, s, a, t in _steps(game, trajectory):
+            p = classes.transitions[:, h, s, a, t]
+            losses -= np.log(p, out=np.full(p.shape, -np.inf), where=p > 0.0)
+    return losses
+
+
+def _models(
+    game: MarkovGame,
+    classes: ModelClass,
+    trajectories: Sequence[Trajectory],
+    eta: float,
+    joint: Ints,
+    agent: int,
+) -> float:
+    losses = model_losses(game, classes, trajectories)
+    values = [policy_value(P, game.reward[agent], game.initial, joint) for P in classes.transitions]
+    return float(np.max(np.array(values) - eta * losses))
+
+
+def _start(game: MarkovGame, f: Floats, joint: Ints) -> float:
+    return float(sum(game.initial[s] * f[0, s, joint[0, s]] for s in range(game.states)))
+
+
+def _target(game: MarkovGame, f: Floats, joint: Ints, agent: int, step: tuple[int, ...]) -> float:
+    """y = r + f_{h+1}(s', pi_{h+1}(s'))."""
+    h, s, a, t = step
+    onward = f[h + 1, t, joint[h + 1, t]] if h + 1 < game.horizon else 0.0
+    return float(game.reward[agent, h, s, a] + onward)
+
+
+def _values(
+    game: MarkovGame,
+    classes: ValueClass,
+    trajectories: Sequence[Trajectory],
+    eta: float,
+    joint: Ints,
+    agent: int,
+) -> float:
+    best = -np.inf
+    for f in classes.per_agent[agent]:
+        loss = 0.0
+        for h in range(game.horizon):
+            steps = [_steps(game, t)[h] for t in trajectories]
+            y = np.array([_target(game, f, joint, agent, step) for step in steps])
+            if classes.features is None:
+                own = np.array([f[h, s, a] for _, s, a, _ in steps])
+                cells = [(s, a) for _, s, a, _ in steps]
+                for cell in set(cells):
+                    at = np.array([c == cell for c in cells])
+                    loss += ((own[at] - y[at]) ** 2).sum() - ((y[at] - y[at].mean()) ** 2).sum()
+            else:
+                loss += _ridge_excess(f[h], classes.features[h], steps, y, classes.ridge)
+        best = max(best, _start(game, f, joint) - eta * loss)
+    return float(best)
+
+
+def _ridge_excess(
+    f: Floats, features: Floats, steps: list[tuple[int, int, int, int]], y: Floats, ridge: float
+) -> float:
+    """sum (f - y)^2 + ridge |theta_f|^2 - min_theta [ sum (phi theta - y)^2 + ridge |theta|^2 ].
+
+    The minimum by least squares on the data padded with sqrt(ridge) I.
+    """
+    d = features.shape[-1]
+    basis = features.reshape(-1, d)
+    own = np.linalg.lstsq(basis, f.reshape(-1), rcond=None)[0]
+    rows = np.array([features[s, a] for _, s, a, _ in steps]).reshape(-1, d)
+    padded = np.vstack([rows, np.sqrt(ridge) * np.eye(d)])
+    target = np.concatenate([y, np.zeros(d)])
+    fitted = np.linalg.lstsq(padded, target, rcond=None)[0]
+    return float(((padded @ own - target) ** 2).sum() - ((padded @ fitted - target) ** 2).sum())
+
+
+def _linear(
+    game: MarkovGame,
+    classes: LinearValueClass,
+    trajectories: Sequence[Trajectory],
+    eta: float,
+    joint: Ints,
+    agent: int,
+) -> float:
+    """Maximum of a concave quadratic in all parameters at once, solved as one linear system.
+
+    g^T z - eta z^T Q z + eta c^T z is maximal at z = Q^-1 (g / eta + c) / 2, where z stacks
+    (theta_0, ..., theta_{H-1}) and Q, c collect |theta_h - Lambda_h^-1 (b_h + M_h theta_{h+1})|^2.
+    """
+    H, d = game.horizon, classes.dimension
+    quadratic = np.zeros((H * d, H * d))
+    linear = np.zeros(H * d)
+    constant: Any = 0.0
+    for h in range(H):
+        gram = classes.ridge * np.eye(d)
+        b = np.zeros(d)
+        M = np.zeros((d, d))
+        for trajectory in trajectories:
+            _, s, a, t = _steps(game, trajectory)[h]
+            phi = classes.features[h, s, a]
+            gram += np.outer(phi, phi)
+            b += phi * game.reward[agent, h, s, a]
+            if h + 1 < H:
+                M += np.outer(phi, classes.features[h + 1, t, joint[h + 1, t]])
+        # theta_h - Lambda^-1 b - Lambda^-1 M theta_{h+1} = E z - k
+        E = np.zeros((d, H * d))
+        E[:, h * d : (h + 1) * d] = np.eye(d)
+        if h + 1 < H:
+            E[:, (h + 1) * d : (h + 2) * d] = -np.linalg.solve(gram, M)
+        k = np.linalg.solve(gram, b)
+        quadratic += E.T @ gram @ E
+        linear += 2.0 * E.T @ gram @ k
+        constant += k @ gram @ k
+    g = np.zeros(H * d)
+    for s in range(game.states):
+        g[:d] += game.initial[s] * classes.features[0, s, joint[0, s]]
+    z = np.linalg.solve(quadratic, g / eta + linear) / 2.0
+    return float(g @ z - eta * (z @ quadratic @ z - linear @ z + constant))
