@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from mamex_bench.concentration import Concentration, ModelConcentration, concentration
 from mamex_bench.errors import InputError, NotApplicableError
@@ -43,9 +42,6 @@ __all__ = [
     "tuned_eta",
 ]
 
-# The bound in expectation holds for every fixed delta, so the least over this grid, which no data
-# ever touch, holds too.
-DELTAS = tuple(float(d) for d in np.geomspace(1e-12, 0.5, 48))
 EPISODE_LIMIT = 1e12
 GOLDEN = (np.sqrt(5.0) - 1.0) / 2.0
 
@@ -79,7 +75,6 @@ class RegretBounds:
         eta: of the learner.
         explicit: on E Reg_i(K), for each agent; n times it, on the signed sum over agents. NaN
             when not applicable.
-        delta: the failure probability, of a fixed grid, at which `explicit` is least.
         explicit_probability: on every Reg_i(K) at once, but for `failure_probability`.
         failure_probability: 2 delta, for the delta asked for.
         paper_shape: on the signed sum over agents: leading order, constant 1; no claim at finite K.
@@ -95,7 +90,6 @@ class RegretBounds:
     agents: int
     eta: float
     explicit: float
-    delta: float
     explicit_probability: float
     failure_probability: float
     paper_shape: float
@@ -162,28 +156,11 @@ def paper_eta(episodes: int) -> float:
 
 
 def _expectation_terms(
-    constants: Concentration, value: float, eta: float, delta: float, epsilon_sum: float
-) -> dict[str, float]:
-    """E Reg_i(K) <= V_up(1/(eta c)) + eta K U + sum epsilon_k + delta R_true K."""
-    K = constants.episodes
-    return {
-        "decoupling": value,
-        "radius": eta * K * constants.U(delta),
-        "equilibrium": epsilon_sum,
-        "failure": delta * constants.return_range * K,
-    }
-
-
-def _expectation(
     constants: Concentration, value: float, eta: float, epsilon_sum: float
-) -> tuple[float, float]:
-    """(bound, delta): the least over the fixed grid of delta."""
-    totals = [
-        sum(_expectation_terms(constants, value, eta, delta, epsilon_sum).values())
-        for delta in DELTAS
-    ]
-    best = int(np.argmin(totals))
-    return totals[best], DELTAS[best]
+) -> dict[str, float]:
+    """E Reg_i(K) <= V_up(1/(eta c)) + eta K U + sum epsilon_k, U in expectation."""
+    radius = eta * constants.episodes * constants.expected_U
+    return {"decoupling": value, "radius": radius, "equilibrium": epsilon_sum}
 
 
 def _probability(
@@ -216,33 +193,29 @@ def tuned_eta(
     episodes: int,
     delta: float | None = None,
 ) -> float:
-    """The minimiser over eta of V_up(1/(eta c)) + eta K U(delta).
+    """The minimiser over eta of V_up(1/(eta c)) + eta K U.
 
-    `upper_value(mu)` must hold for sequences of `episodes`. Without a delta, the whole bound in
-    expectation is minimised, over the grid of delta too. A logarithmic grid of 65 values over
-    eight decades, then a golden section between the best one's neighbours: deterministic, and
-    any eta is valid.
+    `upper_value(mu)` must hold for sequences of `episodes`. U is in expectation, or U(delta) when
+    a delta is given. A logarithmic grid of 65 values over eight decades, then a golden section
+    between the best one's neighbours: deterministic, and the bounds hold for any eta.
     """
     fixed = constants.at(episodes)
+    U = fixed.expected_U if delta is None else fixed.U(delta)
 
     def objective(log_eta: float) -> float:
         eta = float(np.exp(log_eta))
-        value = upper_value(1.0 / (eta * fixed.c))
-        if delta is None:
-            return _expectation(fixed, value, eta, 0.0)[0]
-        return value + eta * episodes * fixed.U(delta)
+        return upper_value(1.0 / (eta * fixed.c)) + eta * episodes * U
 
-    grid = _eta_grid(fixed)
+    grid = _eta_centre(fixed) + np.linspace(-4.0, 4.0, 65) * np.log(10.0)
     best = int(np.argmin([objective(x) for x in grid]))
     low, high = grid[max(best - 1, 0)], grid[min(best + 1, grid.size - 1)]
     return float(np.exp(_golden_section(objective, low, high)))
 
 
-def _eta_grid(constants: Concentration) -> Floats:
-    """(65,): logarithms of eta around sqrt(1 / (c K U)), the tuned eta of a coefficient of 1."""
+def _eta_centre(constants: Concentration) -> float:
+    """Logarithm of sqrt(1 / (c K U)), the tuned eta of a coefficient of 1."""
     U = max(constants.U(0.05), 1e-12)
-    centre = -0.5 * np.log(constants.c * constants.episodes * U)
-    return centre + np.linspace(-4.0, 4.0, 65) * np.log(10.0)
+    return float(-0.5 * np.log(constants.c * constants.episodes * U))
 
 
 def _golden_section(function: Callable[[float], float], low: float, high: float) -> float:
@@ -268,19 +241,14 @@ def nonvacuous_from(constants: Concentration, coefficient: Coefficient) -> float
     """
     longest = int(min(getattr(coefficient, "longest", coefficient.episodes), EPISODE_LIMIT))
     lengths = np.unique(np.rint(np.geomspace(1, longest, 49)).astype(np.int64))
-    grid = _eta_grid(constants.at(longest))[0] + np.arange(81) * np.log(10.0) / 8
-    etas = np.exp(grid)
-    curves = np.stack(
-        [coefficient.upper_value_curve(1.0 / (eta * constants.c), lengths) for eta in etas]
-    )
+    first_eta = _eta_centre(constants.at(longest)) - 4.0 * np.log(10.0)
+    etas = np.exp(first_eta + np.arange(97) * np.log(10.0) / 8)
+    mus = 1.0 / (etas * constants.c)
+    curves = np.stack([coefficient.upper_value_curve(mu, lengths) for mu in mus])
 
-    def below(length: int, values: ArrayLike) -> bool:
-        fixed = constants.at(length)
-        U = np.array([fixed.U(delta) for delta in DELTAS])
-        failure = np.array(DELTAS) * fixed.return_range * length
-        radius = (etas[:, None] * length * U + failure).min(axis=1)
-        least = float((np.asarray(values) + radius).min()) + 1.0
-        return least < fixed.return_range * length
+    def below(length: int, values: Floats) -> bool:
+        radius = etas * length * constants.at(length).expected_U
+        return bool((values + radius).min() + 1.0 < constants.return_range * length)
 
     good = [below(int(t), curves[:, j]) for j, t in enumerate(lengths)]
     if not good[-1]:
@@ -291,7 +259,7 @@ def nonvacuous_from(constants: Concentration, coefficient: Coefficient) -> float
     low, high = int(lengths[first - 1]), int(lengths[first])
     while high - low > 1 and high > 1.005 * low:
         middle = (low + high) // 2
-        values = [coefficient.upper_value(1.0 / (eta * constants.c), middle) for eta in etas]
+        values = np.array([coefficient.upper_value(mu, middle) for mu in mus])
         low, high = (low, middle) if below(middle, values) else (middle, high)
     return float(high)
 
@@ -319,7 +287,7 @@ def regret(
             paper-shape.
         epsilon_sum: at least sum_k epsilon_k, the equilibria's inexactness, per agent.
     """
-    curve, delta_used, terms = _curve(
+    curve, terms = _curve(
         instance,
         concept,
         np.array([positive_integer(episodes, "episodes")]),
@@ -335,7 +303,6 @@ def regret(
         agents=curve.agents,
         eta=curve.eta,
         explicit=float(curve.explicit[0]),
-        delta=delta_used,
         explicit_probability=float(curve.explicit_probability[0]),
         failure_probability=curve.failure_probability,
         paper_shape=float(curve.paper_shape[0]),
@@ -379,7 +346,7 @@ def _curve(
     delta: float,
     hypotheses: str | None,
     epsilon_sum: float,
-) -> tuple[RegretCurve, float, dict[str, float]]:
+) -> tuple[RegretCurve, dict[str, float]]:
     concept_code(concept)
     if not np.isfinite(eta) or eta <= 0.0:
         raise InputError(f"eta is {eta!r}: expected a positive number")
@@ -388,7 +355,7 @@ def _curve(
     if not epsilon_sum >= 0.0:
         raise InputError(f"epsilon_sum is {epsilon_sum!r}: expected a number of at least 0")
     explicit, probability, shape = (np.full(times.size, np.nan) for _ in range(3))
-    note, used, terms, crossing = "", np.nan, {}, None
+    note, terms, crossing = "", dict[str, float](), None
     try:
         constants = concentration(instance, hypotheses, episodes=int(times[-1]))
         if coefficient is None:
@@ -397,10 +364,10 @@ def _curve(
         for j, t in enumerate(times):
             here = constants.at(int(t))
             value = float(values[j])
-            explicit[j], used = _expectation(here, value, eta, epsilon_sum)
+            terms = _expectation_terms(here, value, eta, epsilon_sum)
+            explicit[j] = sum(terms.values())
             probability[j] = _probability(here, value, eta, delta, epsilon_sum)
             shape[j] = _paper_shape(here, coefficient.upper, delta)
-        terms = _expectation_terms(here, value, eta, used, epsilon_sum)
         crossing = nonvacuous_from(constants, coefficient)
     except NotApplicableError as error:
         note = str(error)
@@ -416,4 +383,4 @@ def _curve(
         nonvacuous_from=crossing,
         note=note,
     )
-    return curve, float(used), terms
+    return curve, terms

@@ -3,10 +3,13 @@
 With probability at least 1 - delta, for all episodes k <= K, agents i, hypotheses f and joint pure
 policies pi, and some L0_k that depends on neither f nor pi,
 
-    (i)   L_k(f*_{i,pi}, pi) <= L0_k + U0,
-    (ii)  L_k(f, pi)         >= L0_k + c sum_{s<k} l^s(f, pi) - U1.
+    (i)   L_k(f*_{i,pi}, pi) <= L0_k + U0(delta),
+    (ii)  L_k(f, pi)         >= L0_k + c sum_{s<k} l^s(f, pi) - U1(delta).
 
-Statements and proofs: theory/regret_in_expectation.md, sections 3 and 4.
+For every k and i, the largest excesses W0 and W1 in (i) and (ii), over f and pi, have expectations
+of at most the *expected* U0 and U1, which know no delta.
+
+Statements and proofs: theory/regret_in_expectation.md and theory/regret_in_probability.md.
 """
 
 from __future__ import annotations
@@ -61,19 +64,28 @@ class Concentration(ABC):
     def radii(self, delta: float) -> tuple[float, float]:
         """(U0, U1), for the agent with the largest sum; delta in (0, 1)."""
 
+    @abstractmethod
+    def expected_radii(self) -> tuple[float, float]:
+        """(U0, U1) in expectation, for the agent with the largest sum."""
+
     def U(self, delta: float) -> float:
-        """U0 + U1."""
+        """U0 + U1, but for probability delta."""
         return sum(self.radii(delta))
+
+    @property
+    def expected_U(self) -> float:
+        """U0 + U1, in expectation."""
+        return sum(self.expected_radii())
 
     def at(self, episodes: int) -> Self:
         """The same class for runs of another length."""
         return replace(self, episodes=positive_integer(episodes, "episodes"))
 
     def __str__(self) -> str:
-        U0, U1 = self.radii(0.05)
+        U0, U1 = self.expected_radii()
         return (
-            f"{self.kind}: c = {self.c:.4g}, U0 + U1 = {U0:.4g} + {U1:.4g} "
-            f"at delta = 0.05 and K = {self.episodes:,}"
+            f"{self.kind}: c = {self.c:.4g}, U0 + U1 = {U0:.4g} + {U1:.4g} in expectation, "
+            f"{self.U(0.05):.4g} but for probability 0.05, at K = {self.episodes:,}"
         )
 
 
@@ -90,6 +102,10 @@ class ModelConcentration(Concentration):
     def radii(self, delta: float) -> tuple[float, float]:
         # U0 = 0,  U1 = 2 H log(|F| / delta)
         return 0.0, 2.0 * self.horizon * float(np.log(self.size / delta))
+
+    def expected_radii(self) -> tuple[float, float]:
+        # U0 = 0,  U1 = 2 H log |F|
+        return 0.0, 2.0 * self.horizon * float(np.log(self.size))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,32 +136,42 @@ class ValueConcentration(Concentration):
     ridge: float = 1.0
 
     def radii(self, delta: float) -> tuple[float, float]:
-        per_agent = [self._agent_radii(i, delta) for i in range(self.agents)]
-        return max(per_agent, key=sum)
+        # Half of delta for each of (i) and (ii), shared by the agents, steps and cells.
+        n, H = self.agents, self.horizon
+        cells = max(float(self.random_cells.sum()), 1.0)
+        first = np.log(2 * n * (cells if self.ranks is None else H) / delta)
+        return self._largest(float(first), float(np.log(2 * n / delta)))
 
-    def _agent_radii(self, i: int, delta: float) -> tuple[float, float]:
-        n, M, B = self.agents, self.joint_policies, self.step_bounds[i]
-        # U1 = sum_h B_h^2 log(2 n |F| |Pi| / delta)
-        U1 = float((B**2).sum() * np.log(2 * n * self.sizes[i] * M / delta))
+    def expected_radii(self) -> tuple[float, float]:
+        # U0: E X <= a + b when P(X > a + b t) <= exp(-t).  U1: E max log M <= log sum E M.
+        return self._largest(1.0, 0.0)
+
+    def _largest(self, first: float, second: float) -> tuple[float, float]:
+        radii = [(self._U0(i, first), self._U1(i, second)) for i in range(self.agents)]
+        return max(radii, key=sum)
+
+    def _U0(self, i: int, log: float) -> float:
+        B, M = self.step_bounds[i], self.joint_policies
         if self.ranks is None:
-            # U0 = sum_h min(N_h, K) (B_h^2 / 2) log(4 n N K |Pi| / delta),  N = sum_h N_h
-            cells = self.random_cells
-            seen = np.minimum(cells, self.episodes)
-            total = max(float(cells.sum()), 1.0)
-            log = np.log(4 * n * total * self.episodes * M / delta)
-            return float((seen * B**2 / 2).sum() * log), U1
+            # U0 = sum_h N_h (B_h^2 / 2) (log(2 K |Pi|) + log)
+            tail = np.log(2 * self.episodes * M) + log
+            return float((self.random_cells * B**2 / 2).sum() * tail)
         assert self.feature_norms is not None
         assert self.truth_norms is not None
-        assert self.target_norms is not None
         # log det(Lambda_h / lambda) <= r log(1 + K L^2 / (lambda r))
-        r = np.maximum(self.ranks, 1)
-        growth = self.episodes * self.feature_norms**2 / (self.ridge * r)
-        determinant = r * np.log1p(growth)
-        # U0 = sum_h [ (B_h/2) sqrt(log det + 2 log(2 n H |Pi| / delta)) + sqrt(lambda) |theta*| ]^2
-        log = np.log(2 * n * self.horizon * M / delta)
-        noise = (self.random_cells > 0) * B / 2 * np.sqrt(determinant + 2 * log)
-        U0 = float(((noise + np.sqrt(self.ridge) * self.truth_norms[i]) ** 2).sum())
-        return U0, U1 + float(self.ridge * (self.target_norms[i] ** 2).sum())
+        r = np.maximum(self.ranks, 1.0)
+        determinant = r * np.log1p(self.episodes * self.feature_norms**2 / (self.ridge * r))
+        # U0 = sum_h [ (B_h/2) sqrt(log det + 2 log |Pi| + 2 log) + sqrt(lambda) |theta*_h| ]^2
+        noise = (self.random_cells > 0) * B / 2 * np.sqrt(determinant + 2 * np.log(M) + 2 * log)
+        return float(((noise + np.sqrt(self.ridge) * self.truth_norms[i]) ** 2).sum())
+
+    def _U1(self, i: int, log: float) -> float:
+        # U1 = sum_h B_h^2 (log(|F_i| |Pi|) + log) + lambda sum_h |theta(T_h f_{h+1})|^2
+        count = np.log(self.sizes[i] * self.joint_policies) + log
+        U1 = float((self.step_bounds[i] ** 2).sum() * count)
+        if self.target_norms is None:
+            return U1
+        return U1 + float(self.ridge * (self.target_norms[i] ** 2).sum())
 
 
 _cache: WeakKeyDictionary[Instance, dict[int, Concentration | NotApplicableError]] = (
