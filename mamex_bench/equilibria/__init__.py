@@ -1,6 +1,8 @@
 """The equilibrium oracle: Nash, CE and CCE, each with its certificate."""
 
 from mamex_bench.equilibria.certificate import gaps
+from mamex_bench.equilibria.equilibrium import Equilibrium
+from mamex_bench.equilibria.oracle import solve
 from mamex_bench.model.concepts import CONCEPTS, concept_code
 
-__all__ = ["CONCEPTS", "concept_code", "gaps"]
+__all__ = ["CONCEPTS", "Equilibrium", "concept_code", "gaps", "solve"]

@@ -1,0 +1,91 @@
+"""CE and CCE of maximal welfare: a pure vertex, a lexicographic simplex, HiGHS."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mamex_bench.equilibria.linear_program import LinearProgram, solve_linear_program
+from mamex_bench.equilibria.normal_form import NormalForm, Search
+from mamex_bench.errors import ConvergenceError
+from mamex_bench.kernels.simplex import OPTIMAL
+from mamex_bench.kernels.stage_games import PURE_SLACK
+from mamex_bench.kernels.welfare import deviation_columns, maximal_cce, maximal_welfare
+from mamex_bench.model.concepts import CONCEPTS
+
+CE = CONCEPTS.index("ce")
+DENSE_CELLS = 32  # a CE of a game this small comes from the dense tableau
+
+
+def maximal(search: Search, start: npt.NDArray[np.float64] | None, basis: Any) -> Any:
+    """Fill the search with the equilibrium of greatest welfare; returns a basis for CE, or None.
+
+    Any Nash equilibrium is a CE and a CCE, so a pure one whose welfare no cell exceeds is optimal.
+    `start (M,)`: an earlier CCE, whose support is priced first. `basis`: of an earlier CE.
+    """
+    game = search.game
+    # A vertex is optimal only if no cell has more welfare.
+    if game.pure >= 0 and game.weights[game.pure] >= game.weights.max() - PURE_SLACK:
+        search.offer("pure equilibrium", game.vertex(game.pure))
+        return None
+    x = np.empty(game.weights.size)
+    pivots = 20 * int(game.counts.sum()) + 200
+    if search.code != CE:
+        likely = game.vertex(int(game.weights.argmax())) if start is None else start
+        seeds = np.flatnonzero(likely > 0)
+        status = maximal_cce(game.unit, game.counts, game.weights, seeds, pivots, x)
+        if _offer(search, "revised simplex", x, status):
+            return None
+    elif x.size <= DENSE_CELLS:
+        status = maximal_welfare(game.unit, game.counts, game.weights, CE, pivots, x)
+        if _offer(search, "dense simplex", x, status):
+            return None
+    return _by_highs(search, basis)
+
+
+def _offer(search: Search, method: str, x: npt.NDArray[np.float64], status: int) -> bool:
+    """Done only if certified and proved to be of maximal welfare."""
+    proved = status == OPTIMAL
+    return search.offer(method if proved else f"{method}, stopped early", x) and proved
+
+
+def _by_highs(search: Search, basis: Any) -> Any:
+    """The whole program in HiGHS; a certified answer replaces one that was stopped early."""
+    try:
+        solution = solve_linear_program(welfare_program(search.game, search.code), basis)
+    except ConvergenceError as failure:
+        search.attempts.append((f"HiGHS: {failure}", float("inf")))
+        return None
+    x = np.maximum(solution.x, 0.0)
+    if x.sum() > 0:
+        search.offer("HiGHS", x / x.sum())
+    return solution.basis
+
+
+def welfare_program(game: NormalForm, code: int) -> LinearProgram:
+    """The program of `kernels.welfare` in compressed columns, one column per cell."""
+    counts = game.counts
+    cells, deviations = game.weights.size, int(counts.sum())
+    values = np.empty((cells, deviations + 1))
+    deviation_columns(game.unit, counts, np.arange(cells), values)
+    values[:, deviations] = 1.0
+    if code == CE:  # row (i, r, v): the block of the recommendation r = c_i
+        recommended = np.stack(np.unravel_index(np.arange(cells), game.shape))
+        blocks = np.concatenate([[0], np.cumsum(counts**2)])
+        parts = [
+            (blocks[i] + recommended[i] * m)[:, None] + np.arange(m) for i, m in enumerate(counts)
+        ]
+        total = int(blocks[-1])
+    else:
+        parts = [np.broadcast_to(np.arange(deviations), (cells, deviations))]
+        total = deviations
+    rows = np.concatenate([*parts, np.full((cells, 1), total)], axis=1)
+    kept = values != 0.0
+    starts = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
+    upper = np.zeros(total + 1)
+    upper[total] = 1.0
+    return LinearProgram(
+        game.weights, upper, starts.astype(np.int32), rows[kept].astype(np.int32), values[kept]
+    )
