@@ -196,8 +196,11 @@ def tuned_eta(
     """The minimiser over eta of V_up(1/(eta c)) + eta K U.
 
     `upper_value(mu)` must hold for sequences of `episodes`. U is in expectation, or U(delta) when
-    a delta is given. A logarithmic grid of 65 values over eight decades, then a golden section
-    between the best one's neighbours: deterministic, and the bounds hold for any eta.
+    a delta is given. A logarithmic grid of 33 values, then a golden section between the best
+    one's neighbours: deterministic, and the bounds hold for any eta. The search stays within a
+    factor 4 of the eta at which the two terms balance, where their sum is at most twice its
+    minimum: where the bound is vacuous at every eta, the minimiser over all of them runs off to 0,
+    which would switch learning off.
     """
     fixed = constants.at(episodes)
     U = fixed.expected_U if delta is None else fixed.U(delta)
@@ -206,7 +209,16 @@ def tuned_eta(
         eta = float(np.exp(log_eta))
         return upper_value(1.0 / (eta * fixed.c)) + eta * episodes * U
 
-    grid = _eta_centre(fixed) + np.linspace(-4.0, 4.0, 65) * np.log(10.0)
+    # V_up(1/(eta c)) falls and eta K U grows in eta: they cross once.
+    low, high = _eta_centre(fixed) + np.array([-10.0, 10.0]) * np.log(10.0)
+    for _ in range(40):
+        middle = 0.5 * (low + high)
+        eta = float(np.exp(middle))
+        if upper_value(1.0 / (eta * fixed.c)) > eta * episodes * U:
+            low = middle
+        else:
+            high = middle
+    grid = high + np.linspace(-1.0, 1.0, 33) * np.log(4.0)
     best = int(np.argmin([objective(x) for x in grid]))
     low, high = grid[max(best - 1, 0)], grid[min(best + 1, grid.size - 1)]
     return float(np.exp(_golden_section(objective, low, high)))
