@@ -1,4 +1,4 @@
-"""CE and CCE of maximal welfare: a pure vertex, a lexicographic simplex, HiGHS."""
+"""CE and CCE of maximal welfare: a pure vertex, a lexicographic simplex, HiGHS, then any Nash."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mamex_bench.equilibria import nash
 from mamex_bench.equilibria.linear_program import LinearProgram, solve_linear_program
 from mamex_bench.equilibria.normal_form import NormalForm, Search
 from mamex_bench.errors import ConvergenceError
@@ -15,7 +16,7 @@ from mamex_bench.kernels.stage_games import PURE_SLACK
 from mamex_bench.kernels.welfare import deviation_columns, maximal_cce, maximal_welfare
 from mamex_bench.model.concepts import CONCEPTS
 
-CE = CONCEPTS.index("ce")
+NASH, CE = CONCEPTS.index("nash"), CONCEPTS.index("ce")
 DENSE_CELLS = 32  # a CE of a game this small comes from the dense tableau
 
 
@@ -42,7 +43,13 @@ def maximal(search: Search, start: npt.NDArray[np.float64] | None, basis: Any) -
         status = maximal_welfare(game.unit, game.counts, game.weights, CE, pivots, x)
         if _offer(search, "dense simplex", x, status):
             return None
-    return _by_highs(search, basis)
+    final = _by_highs(search, basis)
+    if search.excess > search.tolerance:  # any Nash equilibrium is a CE and a CCE
+        fallback = Search(game, NASH, search.tolerance)
+        nash.find(fallback)
+        if fallback.best is not None:
+            search.offer(f"{fallback.method}, welfare not maximal", fallback.best)
+    return final
 
 
 def _offer(search: Search, method: str, x: npt.NDArray[np.float64], status: int) -> bool:
