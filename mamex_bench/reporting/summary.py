@@ -1,0 +1,108 @@
+"""Sentences that open the report, computed from the results; what went wrong comes with them."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from mamex_bench.reporting.wording import concept, count, learner, markdown, number
+from mamex_bench.runs.results import InstanceRecord, Results
+
+
+def sentences(results: Results) -> list[str]:
+    """What was run and what came out, verdicts first; Markdown."""
+    verdicts = [v for v in results.verdicts if v.status != "not applicable"]
+    tally = Counter(v.status for v in verdicts)
+    planted = [v for v in verdicts if v.expected == "violated"]
+    caught = [v for v in planted if v.status == "violated"]
+    honest = tally["violated"] - len(caught)
+    text = []
+    if verdicts:
+        runs = {len(c.seeds) for c in results.cells if c.seeds}
+        seeds = f"{min(runs)} to {max(runs)}" if len(runs) > 1 else f"{max(runs, default=0)}"
+        text.append(
+            f"Of {count(len(verdicts), 'applicable verdict')}, "
+            f"**{number(tally['holds'])}** saw no violation in {seeds} runs each, "
+            f"{number(tally['vacuous'])} are vacuous, {number(tally['inconclusive'])} inconclusive."
+        )
+        if honest:
+            where = ", ".join(
+                f"{markdown(learner(v.learner))} on {markdown(v.instance)} ({concept(v.concept)})"
+                for v in verdicts
+                if v.status == "violated" and v.expected != "violated"
+            )
+            text.append(f"**{count(honest, 'violation')} not expected:** {where}.")
+        else:
+            text.append("No bound was violated by a learner without a planted fault.")
+        if planted:
+            learners = {(v.instance, v.learner, v.concept) for v in planted}
+            found = {(v.instance, v.learner, v.concept) for v in caught}
+            text.append(
+                f"Of {count(len(learners), 'run')} of learners with a planted fault, "
+                f"{number(len(found))} were caught violating a bound, as they should be."
+            )
+    done = sum(cell.status == "done" for cell in results.cells)
+    concepts = dict.fromkeys(concept(cell.concept) for cell in results.cells)
+    names = dict.fromkeys(cell.learner for cell in results.cells)
+    text.append(
+        f"The suite holds {count(len(results.instances), 'instance')}, "
+        f"{count(len(names), 'learner')} and the concepts {', '.join(concepts) or '(none)'}; "
+        f"{number(done)} of {count(len(results.cells), 'cell')} (instance, learner, concept) "
+        "are complete."
+    )
+    return text
+
+
+def warnings(results: Results) -> list[str]:
+    """What a reader must know before the numbers; Markdown."""
+    found = []
+    tally = Counter(cell.status for cell in results.cells)
+    if tally["missing"]:
+        found.append(
+            f"This suite is not finished: {count(tally['missing'], 'cell')} of "
+            f"{number(len(results.cells))} lack some or all of their seeds. "
+            "What is shown covers the runs that are there."
+        )
+    if tally["failed"]:
+        found.append(f"{count(tally['failed'], 'cell')} failed; the reasons are listed below.")
+    if not results.verdicts:
+        found.append("No claims have been judged on these results.")
+    return found
+
+
+def version(results: Results) -> str:
+    """One line that identifies software and suite."""
+    parts = [
+        str(results.provenance[key])
+        for key in ("package", "version", "commit", "date", "machine")
+        if key in results.provenance
+    ]
+    return " · ".join(parts)
+
+
+def facts(record: InstanceRecord) -> str:
+    """Sizes, hypotheses and structure of an instance as sentences; Markdown."""
+    actions = " × ".join(map(str, record.action_counts))
+    policies = " × ".join(number(n) for n in record.policy_counts)
+    text = (
+        f"Family `{record.family}`, $n = {record.agents}$ agents, $S = {record.states}$ states, "
+        f"horizon $H = {record.horizon}$, {actions} actions, {policies} pure policies, "
+        f"$K = {record.episodes}$ episodes, "
+        f"true returns range over {number(float(record.return_range))}."
+    )
+    if record.hypotheses:
+        items = [f"{markdown(k)} ({markdown(v)})" for k, v in record.hypotheses.items()]
+        text += f" Hypotheses: {'; '.join(items)}."
+    if record.structure:
+        text += f" Structure: {markdown(record.structure)}."
+    if record.parameters:
+        items = [f"{markdown(k)} = {markdown(v)}" for k, v in record.parameters.items()]
+        text += f" Parameters: {', '.join(items)}."
+    return text
+
+
+def known(record: InstanceRecord) -> str:
+    """Constants known in advance, with their sources; Markdown."""
+    return "; ".join(
+        f"{markdown(name)} = {number(float(value))} ({markdown(source)})"
+        for name, (value, source) in record.known.items()
+    )

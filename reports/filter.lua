@@ -1,0 +1,84 @@
+-- One filter for both formats: numbers figures and tables, fills references to them, names image
+-- files for the format, and turns statuses and wide tables into Typst.
+local html = FORMAT:match("html") ~= nil
+local typst = FORMAT:match("typst") ~= nil
+local names = {}
+local counts = { Figure = 0, Table = 0 }
+
+local function number(kind, id)
+  counts[kind] = counts[kind] + 1
+  if id ~= "" then names[id] = kind .. " " .. counts[kind] end
+  return kind .. "\u{a0}" .. counts[kind] .. "."
+end
+
+local function prefix(caption, text)
+  local label = pandoc.Span({ pandoc.Str(text) }, pandoc.Attr("", { "number" }))
+  local block = caption.long[1]
+  if block then
+    block.content:insert(1, pandoc.Space())
+    block.content:insert(1, label)
+  else
+    caption.long = { pandoc.Plain({ label }) }
+  end
+end
+
+local function finish_table(tbl, div)
+  tbl.attr = pandoc.Attr(div.identifier, div.classes)
+  tbl.colspecs = tbl.colspecs:map(function(spec) return { spec[1], nil } end)
+  local text = number("Table", div.identifier)
+  if html then
+    prefix(tbl.caption, text)
+    return pandoc.Div({ tbl }, pandoc.Attr("", { "scroll" }))
+  end
+  if div.classes:includes("wide") then
+    return { pandoc.RawBlock("typst", "#[#set text(size: 6.6pt)\n#set table(inset: (x: 2.5pt, y: 3pt))"), tbl,
+      pandoc.RawBlock("typst", "]") }
+  end
+  return tbl
+end
+
+local first = {
+  traverse = "topdown",
+  Div = function(div)
+    if div.classes:includes("table") then
+      for _, block in ipairs(div.content) do
+        if block.t == "Table" then return finish_table(block, div), false end
+      end
+    end
+  end,
+  Figure = function(figure)
+    local text = number("Figure", figure.identifier)
+    if html then prefix(figure.caption, text) end
+    return figure
+  end,
+}
+
+local second = {
+  Link = function(link)
+    local id = link.target:match("^#(.+)$")
+    if #link.content == 0 and id then
+      link.content = { pandoc.Str((names[id] or id):gsub(" ", "\u{a0}") .. "") }
+      return link
+    end
+  end,
+  Image = function(image)
+    image.src = image.src .. (typst and ".pdf" or ".svg")
+    return image
+  end,
+  Span = function(span)
+    if typst and span.classes:includes("status") then
+      return {
+        pandoc.RawInline("typst", '#status("' .. span.classes[2] .. '")['),
+        pandoc.Span(span.content),
+        pandoc.RawInline("typst", "]"),
+      }
+    end
+  end,
+  Div = function(div)
+    if typst and div.classes:includes("abstract") then
+      return { pandoc.RawBlock("typst", "#abstract["), pandoc.Div(div.content), pandoc.RawBlock("typst", "]") }
+    end
+  end,
+}
+
+return { first, second }
