@@ -95,7 +95,8 @@ def load(path: str | os.PathLike[str]) -> Instance | MarkovGame:
     """Read what `save` wrote: an Instance, or a MarkovGame if the file holds a game alone."""
     source = Path(path)
     try:
-        with np.load(source, allow_pickle=False) as file:
+        # Opened here: numpy forgets to close a file whose archive is damaged.
+        with source.open("rb") as stream, np.lib.npyio.NpzFile(stream, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
         header = json.loads(arrays["header"].tobytes())
     except FileNotFoundError as error:
@@ -114,6 +115,8 @@ def load(path: str | os.PathLike[str]) -> Instance | MarkovGame:
         raise InputError(f"{str(source)!r} lacks the entry {error}") from error
     except InputError as error:
         raise InputError(f"{str(source)!r}: {error}") from error
+    except (TypeError, ValueError, AttributeError, IndexError) as error:
+        raise InputError(f"{str(source)!r} has a malformed header: {error}") from error
 
 
 def _unpack(header: dict[str, Any], arrays: dict[str, Any]) -> Instance | MarkovGame:
