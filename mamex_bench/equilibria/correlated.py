@@ -13,7 +13,7 @@ from mamex_bench.equilibria.normal_form import NormalForm, Search
 from mamex_bench.errors import ConvergenceError
 from mamex_bench.kernels.simplex import OPTIMAL
 from mamex_bench.kernels.stage_games import PURE_SLACK
-from mamex_bench.kernels.welfare import deviation_columns, maximal_cce, maximal_welfare
+from mamex_bench.kernels.welfare import deviation_columns, maximal_cce, maximal_ce
 from mamex_bench.model.concepts import CONCEPTS
 
 NASH, CE = CONCEPTS.index("nash"), CONCEPTS.index("ce")
@@ -40,7 +40,7 @@ def maximal(search: Search, start: npt.NDArray[np.float64] | None, basis: Any) -
         if _offer(search, "revised simplex", x, status):
             return None
     elif x.size <= DENSE_CELLS:
-        status = maximal_welfare(game.unit, game.counts, game.weights, CE, pivots, x)
+        status = maximal_ce(game.unit, game.counts, game.weights, pivots, x)
         if _offer(search, "dense simplex", x, status):
             return None
     final = _by_highs(search, basis)

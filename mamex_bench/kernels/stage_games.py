@@ -9,9 +9,10 @@ from mamex_bench.kernels._jit import jit
 from mamex_bench.kernels.gaps import deviation_gains
 from mamex_bench.kernels.lemke_howson import two_player_nash
 from mamex_bench.kernels.pure import best_pure_equilibrium, normalise
-from mamex_bench.kernels.welfare import maximal_welfare, welfare_weights
+from mamex_bench.kernels.simplex import OPTIMAL
+from mamex_bench.kernels.welfare import maximal_cce, maximal_ce, welfare_weights
 
-NASH_CODE = 0
+NASH_CODE, CE_CODE = 0, 1
 PURE_SLACK = 1e-13  # in normalised payoffs: rounding, not a preference
 TOLERANCE = 1e-10  # a stage equilibrium is certified to this gap, in normalised payoffs
 
@@ -52,10 +53,15 @@ def stage_equilibrium(
             unit, counts[0], counts[1], 0, labels, 12 * labels, TOLERANCE, out, gap
         )
         return CERTIFIED if label >= 0 else UNCERTIFIED
-    maximal_welfare(unit, counts, weights, concept_code, 20 * cells + 100, out)
+    pivots = 20 * counts.sum() + 200
+    if concept_code == CE_CODE:
+        status = maximal_ce(unit, counts, weights, pivots, out)
+    else:
+        seed = np.full(1, np.argmax(weights))
+        status = maximal_cce(unit, counts, weights, seed, pivots, out)
     gains = np.empty(agents)
     deviation_gains(unit, counts, out, concept_code, gains)
-    return CERTIFIED if gains.max() <= TOLERANCE else UNCERTIFIED
+    return CERTIFIED if status == OPTIMAL and gains.max() <= TOLERANCE else UNCERTIFIED
 
 
 @jit

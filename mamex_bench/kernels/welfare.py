@@ -24,8 +24,6 @@ from mamex_bench.kernels.simplex import (
     pivot,
 )
 
-CE_CODE = 1
-
 
 @jit
 def welfare_weights(
@@ -107,46 +105,38 @@ def reduced_gains(
 
 
 @jit
-def welfare_rows(counts: npt.NDArray[np.int64], concept_code: int) -> int:
-    """Deviation rows of the program: sum m_i^2 for CE (row v = r stays empty), sum m_i for CCE."""
-    total = 0
-    for i in range(counts.shape[0]):
-        total += counts[i] * counts[i] if concept_code == CE_CODE else counts[i]
-    return total
-
-
-@jit
-def maximal_welfare(
+def maximal_ce(
     payoffs: npt.NDArray[np.float64],
     counts: npt.NDArray[np.int64],
     weights: npt.NDArray[np.float64],
-    concept_code: int,
     max_pivots: int,
     out: npt.NDArray[np.float64],
 ) -> int:
-    """CE or CCE of greatest weight, `out (M,)`, by the dense lexicographic simplex.
+    """CE of greatest weight, `out (M,)`, by the dense lexicographic simplex; returns a status.
 
-    `payoffs (n, M)` in [0, 1], `weights (M,)` in [1, 2]. Returns a status of `simplex`; its cost
-    per pivot is (rows + 1) (M + rows + 2), so it suits small games.
+    `payoffs (n, M)` in [0, 1], `weights (M,)` in [1, 2]. The tableau has sum m_i^2 + 2 rows and
+    M more columns than rows, so it suits small games only.
     """
     agents, cells = payoffs.shape
-    deviations = welfare_rows(counts, concept_code)
+    deviations = 0
+    for i in range(agents):
+        deviations += counts[i] * counts[i]  # rows (i, r, v); those with v = r stay empty
     rows = deviations + 1
     width = cells + rows + 1
     tableau = np.zeros((rows + 1, width))
     basis = np.empty(rows, dtype=np.int64)
     for cell in range(cells):
         stride = cells
-        row = 0
+        block = 0
         for i in range(agents):
             count = counts[i]
             stride //= count
             own = (cell // stride) % count
             base = cell - own * stride
-            first = row + own * count if concept_code == CE_CODE else row
             for v in range(count):
-                tableau[first + v, cell] = payoffs[i, base + v * stride] - payoffs[i, cell]
-            row += count * count if concept_code == CE_CODE else count
+                gain = payoffs[i, base + v * stride] - payoffs[i, cell]
+                tableau[block + own * count + v, cell] = gain
+            block += count * count
         tableau[deviations, cell] = 1.0
         tableau[rows, cell] = -weights[cell]
     for r in range(rows):
@@ -154,15 +144,7 @@ def maximal_welfare(
         basis[r] = cells + r
     tableau[deviations, width - 1] = 1.0
     status = maximise(tableau, basis, cells, max_pivots)
-    out[:] = 0.0
-    for r in range(rows):
-        if basis[r] < cells:
-            out[basis[r]] = max(tableau[r, width - 1], 0.0)
-    total = out.sum()
-    if total > 0.0:
-        out /= total
-    else:
-        out[:] = 1.0 / cells
+    _distribution(basis, tableau[:rows, width - 1], out)
     return status
 
 
@@ -252,13 +234,24 @@ def maximal_cce(
         pivot(tableau, row, entering_column)
         basis[row] = entering
 
+    _distribution(basis, tableau[:rows, width - 1], out)
+    return status
+
+
+@jit
+def _distribution(
+    basis: npt.NDArray[np.int64],
+    values: npt.NDArray[np.float64],
+    out: npt.NDArray[np.float64],
+) -> None:
+    """Basic variables on a probability vector: columns below M are cells, the rest slacks."""
+    cells = out.shape[0]
     out[:] = 0.0
-    for r in range(rows):
+    for r in range(basis.shape[0]):
         if basis[r] < cells:
-            out[basis[r]] = max(tableau[r, width - 1], 0.0)
+            out[basis[r]] = max(values[r], 0.0)
     total = out.sum()
     if total > 0.0:
         out /= total
     else:
         out[:] = 1.0 / cells
-    return status
