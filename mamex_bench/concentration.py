@@ -95,17 +95,19 @@ class ModelConcentration(Concentration):
 
     Attributes:
         size: |F|.
+        steps: H', the steps at which the models are not all alike; the others say nothing.
     """
 
     size: int
+    steps: int
 
     def radii(self, delta: float) -> tuple[float, float]:
-        # U0 = 0,  U1 = 2 H log(|F| / delta)
-        return 0.0, 2.0 * self.horizon * float(np.log(self.size / delta))
+        # U0 = 0,  U1 = 2 H' log(|F| / delta)
+        return 0.0, 2.0 * self.steps * float(np.log(self.size / delta))
 
     def expected_radii(self) -> tuple[float, float]:
-        # U0 = 0,  U1 = 2 H log |F|
-        return 0.0, 2.0 * self.horizon * float(np.log(self.size))
+        # U0 = 0,  U1 = 2 H' log |F|
+        return 0.0, 2.0 * self.steps * float(np.log(self.size))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,6 +223,7 @@ def _build(instance: Instance, classes: Hypotheses, name: str | None) -> Concent
             episodes=1,
             kind="maximum likelihood over finitely many models",
             size=classes.size,
+            steps=int((np.ptp(classes.transitions, axis=0) > 0.0).any(axis=(1, 2, 3)).sum()),
         )
     tabular = ValueConcentration(
         c=MODEL_FREE_RATE,
