@@ -61,18 +61,20 @@ def _cache() -> tuple[str, bool]:
 
 
 def _kernels() -> tuple[str, bool]:
-    """Compile (or load from the cache) what a small run needs, and check one of its numbers."""
-    import numpy as np
-
-    from mamex_bench.model.evaluation import payoffs
-    from mamex_bench.model.game import MarkovGame
-    from mamex_bench.model.policies import PurePolicies
+    """Compile (or load from the cache) what runs need, and check a result known in advance."""
+    from mamex_bench import catalogue, learners
+    from mamex_bench.complexity import decoupling
+    from mamex_bench.model.concepts import CONCEPTS
+    from mamex_bench.runs import run
 
     start = time.perf_counter()
-    pennies = np.array([[1.0, 0.0, 0.0, 1.0], [0.0, 1.0, 1.0, 0.0]]).reshape(2, 1, 1, 4)
-    game = MarkovGame(np.ones((1, 1, 4, 1)), pennies, action_counts=(2, 2))
-    values = payoffs(game, PurePolicies.all(game))
-    seconds = time.perf_counter() - start
-    if not np.array_equal(values.reshape(2, 4), pennies.reshape(2, 4)):
-        return f"compiled, but matching pennies came out as {values.tolist()}", False
-    return f"ready in {seconds:.1f} s", True
+    # One model and one payoff matrix: nothing is to be learned, so no learner has Nash regret.
+    instance = catalogue.make("needle", arms=1, truth=1)
+    for concept in CONCEPTS:
+        for name in ("mamex", "optimistic_vi"):
+            learner = learners.make(name, instance, concept=concept, episodes=2)
+            regret = float(run(instance, learner, episodes=2, seed=0).regret.max())
+            if not regret <= 1e-9:
+                return f"{name} has {concept} regret {regret!r} where none is possible", False
+    decoupling(instance, episodes=2)
+    return f"ready in {time.perf_counter() - start:.1f} s", True
