@@ -272,14 +272,15 @@ def _cell(
     failed = [(k, run) for k, run in runs.items() if run["status"] != DONE]
     per_seed: dict[str, list[Floats]] = {name: [] for name in _CURVES}
     for run_key in done:
-        arrays = store.arrays(run_key.owner, ("lengths", "gaps", "class_gaps", "output_gaps"))
+        arrays = run_arrays(store, run_key, done[run_key]["profile_kind"])
         for name, curve in curves(times, **arrays).items():
             per_seed[name].append(curve)
     shapes = {name: (len(done), times.size, *((agents,) * wide)) for name, wide in _CURVES.items()}
     owner = "cell/" + "/".join(key)
     plan = prepared.get(owner)
-    if header["status"] == NOT_APPLICABLE:
-        status, reason = NOT_APPLICABLE, header["reason"]
+    settled = header if header["status"] == NOT_APPLICABLE else plan
+    if settled is not None and settled["status"] == NOT_APPLICABLE:
+        status, reason = NOT_APPLICABLE, settled["reason"]
     elif failed:
         status, reason = FAILED, f"seed {failed[0][0].seed}: {failed[0][1]['reason']}"
     elif len(done) < header["seeds"]:
@@ -309,6 +310,15 @@ def _cell(
         seconds=np.array([run["seconds"] for run in done.values()]),
         bounds=None if plan is None else _bounds(store, owner, plan["bounds"]),
     )
+
+
+def run_arrays(store: Store, key: RunKey, kind: str) -> dict[str, Any]:
+    """lengths (G,), gaps (G, n), class_gaps (G, n) and output_gaps (P,) of a stored run."""
+    markov = kind == "markov"
+    names = ("lengths", "gaps", "output_gaps", *(("class_gaps",) if markov else ()))
+    arrays = store.arrays(key.owner, names)
+    arrays.setdefault("class_gaps", arrays["gaps"])
+    return arrays
 
 
 # Name -> 1 for one column per agent, 0 for none.

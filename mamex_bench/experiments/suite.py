@@ -1,0 +1,305 @@
+"""Suites: TOML files that name instances and learners, checked before anything runs.
+
+    title = "A lock"
+    episodes = 20_000                 # K, unless an instance says otherwise
+    seeds = 20                        # independent runs per cell
+    delta = 0.05                      # at which bounds are stated
+
+    [[instance]]
+    id = "lock"
+    family = "combination_lock"       # or: file = "mine.npz", relative to the suite
+    parameters = { length = 4 }
+
+    [[learner]]
+    id = "mamex"
+    name = "mamex"
+    concept = ["nash", "cce", "ce"]
+    eta = "tuned"                     # this and every further key: an option of the learner
+    instances = ["lock"]              # optional: these only
+    expect = "violated"               # for planted violations
+
+An instance's `episodes` may be a list: it becomes one instance per entry, "lock@1000" and so on. A
+file that holds a game alone needs `policies`, and `hypotheses` where a learner needs them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tomllib
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mamex_bench import catalogue, content, learners
+from mamex_bench.errors import InputError, SuiteError
+from mamex_bench.experiments._tables import Table, is_number, nearest, written
+from mamex_bench.model.concepts import CONCEPTS
+
+EXPECTATIONS = ("violated",)
+
+
+@dataclass(frozen=True)
+class InstanceSpec:
+    """One instance to build.
+
+    Attributes:
+        id: unique; "group@K" when the suite lists several numbers of episodes.
+        group: the id as written.
+        episodes: K.
+        family: registered name, or None for a file.
+        file: the file's name, or None for a family.
+        data: the file's bytes.
+        parameters: of the family.
+        policies, hypotheses: generators for what the file lacks.
+    """
+
+    id: str
+    group: str
+    episodes: int
+    family: str | None
+    file: str | None
+    data: bytes = field(repr=False)
+    parameters: Mapping[str, Any]
+    policies: Any
+    hypotheses: Any
+
+
+@dataclass(frozen=True)
+class LearnerSpec:
+    """One learner to run.
+
+    Attributes:
+        id: unique.
+        name: registered name.
+        concepts: which equilibria.
+        options: passed to the learner's `make`.
+        instances: ids or groups to run on; None for all.
+        expect: "violated" for a planted violation.
+    """
+
+    id: str
+    name: str
+    concepts: tuple[str, ...]
+    options: Mapping[str, Any]
+    instances: tuple[str, ...] | None
+    expect: str | None
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A whole suite.
+
+    Attributes:
+        name: the file's name without `.toml`; a coordinate of every random stream.
+        path: what messages call the file.
+        text: its content, as it was read.
+        title, description, episodes, seeds, delta: see the module.
+        instances, learners: in the file's order.
+    """
+
+    name: str
+    path: str
+    text: str = field(repr=False)
+    title: str
+    description: str
+    episodes: int
+    seeds: int
+    delta: float
+    instances: tuple[InstanceSpec, ...]
+    learners: tuple[LearnerSpec, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of everything that decides what is built: name, text, and the files named in it."""
+        digest = hashlib.sha256(f"{self.name}\0{self.text}".encode())
+        for spec in self.instances:
+            digest.update(spec.data)
+        return digest.hexdigest()
+
+    def cells(self) -> Iterator[tuple[InstanceSpec, LearnerSpec, str]]:
+        """The work list: (instance, learner, concept)."""
+        for instance in self.instances:
+            for learner in self.learners:
+                wanted = learner.instances
+                if wanted is None or instance.id in wanted or instance.group in wanted:
+                    for concept in learner.concepts:
+                        yield instance, learner, concept
+
+    def instance(self, id: str) -> InstanceSpec:
+        return next(spec for spec in self.instances if spec.id == id)
+
+    def learner(self, id: str) -> LearnerSpec:
+        return next(spec for spec in self.learners if spec.id == id)
+
+
+def read_suite(path_or_name: str | os.PathLike[str]) -> Suite:
+    """The suite of that name (see `mamex-bench list suites`) or in that file.
+
+    Raises SuiteError, naming file, key and allowed values.
+    """
+    path = Path(path_or_name)
+    if path.suffix != ".toml":
+        suites = content.suites()
+        if str(path_or_name) not in suites:
+            raise SuiteError(
+                f"unknown suite {str(path_or_name)!r}: expected a .toml file or one of "
+                f"{', '.join(suites)}{nearest(str(path_or_name), suites)}"
+            )
+        path = suites[str(path_or_name)]
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SuiteError(f"no suite file {str(path)!r}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SuiteError(f"suite file {str(path)!r} cannot be read: {error}") from error
+    return parse_suite(text, _short(path), path.stem, path.parent)
+
+
+def parse_suite(
+    text: str,
+    path: str,
+    name: str,
+    folder: Path,
+    files: Mapping[str, bytes] | None = None,
+) -> Suite:
+    """A suite from its text.
+
+    path: what messages call it. folder: where its relative file names start. files: the bytes of
+    the files that it names, when these are not to be read from there.
+    """
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SuiteError(f"{path} is not valid TOML: {error}") from error
+    top = Table(path, "", values)
+    title = top.string("title", name)
+    description = top.string("description", "")
+    episodes = top.whole("episodes", 1000)
+    seeds = top.whole("seeds", 20)
+    delta = top.probability("delta", 0.05)
+    instance_tables = top.tables("instance")
+    learner_tables = top.tables("learner")
+    top.finish()
+    instances = [
+        spec for table in instance_tables for spec in _instances(table, episodes, folder, files)
+    ]
+    _distinct(path, "instance", [spec.id for spec in instances])
+    names = {spec.id for spec in instances} | {spec.group for spec in instances}
+    specs = [_learner(table, names) for table in learner_tables]
+    _distinct(path, "learner", [spec.id for spec in specs])
+    return Suite(
+        name, path, text, title, description, episodes, seeds, delta, tuple(instances), tuple(specs)
+    )
+
+
+def _instances(
+    table: Table, default: int, folder: Path, files: Mapping[str, bytes] | None
+) -> list[InstanceSpec]:
+    group = table.identifier("id")
+    table.called(f"instance {group!r}")
+    lengths = table.whole_or_list("episodes", default)
+    parameters = table.mapping("parameters")
+    policies, hypotheses = table.any("policies"), table.any("hypotheses")
+    family, file = table.string("family", None), table.string("file", None)
+    table.finish()
+    data = b""
+    if (family is None) == (file is None):
+        raise table.error("expected either family = or file =")
+    if family is not None:
+        table.one_of("family", family, catalogue.names())
+        for key, value in (("policies", policies), ("hypotheses", hypotheses)):
+            if value is not None:
+                raise table.error(f"{key} is for a file; a family takes parameters = {{ ... }}")
+        allowed = catalogue.parameters(family)
+        for key in parameters:
+            table.one_of("parameters has the key", key, allowed)
+    elif file is not None:
+        if parameters:
+            raise table.error("parameters is for a family, not for a file")
+        data = _content(table, file, folder, files)
+    several = isinstance(lengths, list)
+    return [
+        InstanceSpec(
+            id=f"{group}@{K}" if several else group,
+            group=group,
+            episodes=K,
+            family=family,
+            file=None if file is None else Path(file).name,
+            data=data,
+            parameters=parameters,
+            policies=policies,
+            hypotheses=hypotheses,
+        )
+        for K in (lengths if isinstance(lengths, list) else [lengths])
+    ]
+
+
+def _content(table: Table, file: str, folder: Path, files: Mapping[str, bytes] | None) -> bytes:
+    if files is not None:
+        return files[Path(file).name]
+    try:
+        return (folder / file).read_bytes()
+    except OSError as error:
+        raise table.error(f"file {str(folder / file)!r} cannot be read: {error.strerror}") from None
+
+
+def _learner(table: Table, instances: Collection[str]) -> LearnerSpec:
+    id = table.identifier("id")
+    table.called(f"learner {id!r}")
+    name = table.string("name", id)
+    table.one_of("name", name, learners.names())
+    concepts = table.strings("concept", ["cce"])
+    for concept in concepts:
+        table.one_of("concept", concept, CONCEPTS)
+    _distinct(table.path, f"learner {id!r}: concept", concepts)
+    wanted = table.strings("instances", None)
+    for instance in wanted or ():
+        table.one_of("instances", instance, instances)
+    expect = table.string("expect", None)
+    if expect is not None:
+        table.one_of("expect", expect, EXPECTATIONS)
+    options = table.rest(learners.options(name))
+    eta = options.get("eta")
+    if eta is not None and not (eta in ("paper", "tuned") or (is_number(eta) and eta > 0)):
+        raise table.error(f'eta is {written(eta)}: expected "paper", "tuned" or a positive number')
+    return LearnerSpec(
+        id, name, tuple(concepts), options, None if wanted is None else tuple(wanted), expect
+    )
+
+
+def build(spec: InstanceSpec, path: str) -> Any:
+    """The Instance that a spec describes; raises SuiteError when its family or file refuses it."""
+    from tempfile import TemporaryDirectory
+
+    try:
+        if spec.family is not None:
+            parameters = dict(spec.parameters)
+            if "episodes" in catalogue.parameters(spec.family):
+                parameters.setdefault("episodes", spec.episodes)
+            return catalogue.make(spec.family, **parameters)
+        with TemporaryDirectory() as folder:
+            file = Path(folder) / str(spec.file)
+            file.write_bytes(spec.data)
+            try:
+                return catalogue.load(file, spec.policies, spec.hypotheses)
+            except InputError as error:
+                raise InputError(str(error).replace(str(file), str(spec.file))) from error
+    except InputError as error:
+        raise SuiteError(f"{path}: [[instance]] {spec.id!r}: {error}") from error
+
+
+def _distinct(path: str, kind: str, ids: list[str]) -> None:
+    for id in ids:
+        if ids.count(id) > 1:
+            where = kind if ":" in kind else f"[[{kind}]]"
+            raise SuiteError(f"{path}: {where}: {id!r} occurs twice, expected different ones")
+
+
+def _short(path: Path) -> str:
+    """The path as a reader would type it."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
