@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mamex_bench as mb
@@ -99,12 +99,13 @@ def test_worked_cases(key: str) -> None:
     assert np.abs(learner.optimistic_payoffs() - case["optimistic_payoffs"]).max() < 1e-10
 
 
+@settings(max_examples=16)
 @given(st.integers(0, 10_000), st.sampled_from(["models", "tabular", "completion", "linear"]))
 def test_payoffs_equal_the_definition(seed: int, kind: str) -> None:
     instance = random_instance(seed, kind, counts=(2, 3) if seed % 2 else (2, 1, 2))
     name = next(iter(instance.hypotheses))
     learner = mb.learners.make("mamex", instance, concept="nash", eta=0.3, episodes=50)
-    seen = play(learner, 12, seed)
+    seen = play(learner, 8, seed)
     expected = regularised_payoffs(instance, name, seen, 0.3)
     assert np.abs(learner.optimistic_payoffs() - expected).max() < 1e-10
 

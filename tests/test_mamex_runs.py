@@ -131,7 +131,8 @@ def test_zero_sum_play_converges_to_the_minimax_value() -> None:
     instance = mb.Instance(game, policies, mb.ModelClass(models))
     learner = mb.learners.make("mamex", instance, concept="nash", eta="paper", episodes=3000)
     last = mb.run(instance, learner, episodes=3000, seed=0).final_profile
-    value = mb.equilibria.solve(instance.payoffs, "nash").payoffs[0]
+    minimax = mb.equilibria.solve(instance.payoffs, "nash").distribution
+    value = (instance.payoffs[0] * minimax).sum()
     assert abs((instance.payoffs[0] * last.distribution).sum() - value) < 1e-6
 
 
@@ -143,7 +144,7 @@ def test_realizable_value_classes_learn() -> None:
             "mamex", instance, concept="nash", eta="paper", episodes=2000, hypotheses=hypotheses
         )
         regret = mb.run(instance, learner, episodes=2000, seed=0).regret.sum(axis=1)
-        assert regret[-500:].mean() < 0.25 * regret[:100].mean() + 1e-9
+        assert regret[-500:].mean() < 0.2 * regret[0]
 
 
 def test_eta_paper_and_numbers() -> None:
