@@ -42,6 +42,7 @@ Cell = tuple[int, int]
 
 MOVES = ((0, 1), (0, -1), (-1, 0), (1, 0))
 GOAL, CALM = 0.75, 0.25
+CELL_LIMIT = 12  # 132 states
 
 
 def make(
@@ -66,6 +67,9 @@ def make(
     """
     W, Y = at_least(width, 2, "width"), at_least(height, 2, "height")
     H, m = positive_integer(horizon, "horizon"), positive_integer(policies, "policies")
+    if W * Y > CELL_LIMIT:
+        raise InputError(f"width x height is {W * Y} cells: expected at most {CELL_LIMIT}")
+    within(slip, "slip", 0.0, 1.0 - 1e-9)
     options = sorted({within(p, "slips", 0.0, 1.0 - 1e-9) for p in (*slips, slip)})
     cells = [(x, y) for x in range(W) for y in range(Y)]
     pairs = [(a, b) for a in cells for b in cells if a != b]

@@ -17,8 +17,9 @@ supremum of V(mu) / (mu + 6 H) is I, approached as mu and K / (M mu) grow. For s
 V(mu) = M (mu + 1) / 2 at integer mu and the coefficient is M / 2: linear in the number of policies.
 
 Ranges. With truth f_0 every true return is 0, so R_true = 0 and there is no regret to have, while
-R = s. With truth f_m the arms differ, R_true = s, and every learner has to find the needle. The
-last arm ("last") catches learners without optimism whose ties go to the lowest profile.
+R = 1, the value of the paying state. With truth f_m the arms differ, R_true = s, and every learner
+has to find the needle. The last arm ("last") catches learners without optimism whose ties go to
+the lowest profile.
 """
 
 from __future__ import annotations
