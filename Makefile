@@ -7,7 +7,6 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.mamex-bench-ready
-SUITE ?= smoke
 PYTEST_ARGS ?= -n auto --benchmark-disable
 
 .PHONY: help setup report test bench lock gallery paper clean
@@ -21,12 +20,14 @@ $(READY): requirements.lock pyproject.toml .ci/setup
 	@bash .ci/setup "$(VENV)"
 	@touch "$@"
 
-report: $(READY)  ## run the smoke suite and write its report, HTML and PDF, into results/
-	@$(BIN)/mamex-bench run $(SUITE) --output results/$(SUITE).sqlite || test $$? -eq 1
-	@$(BIN)/mamex-bench report results/$(SUITE).sqlite --output results/$(SUITE)
+report: $(READY)  ## run the smoke suite afresh and write its report, HTML and PDF, into results/
+	@rm -f results/smoke.sqlite
+	@$(BIN)/mamex-bench run smoke --output results/smoke.sqlite || test $$? -eq 1
+	@$(BIN)/mamex-bench report results/smoke.sqlite --output results/smoke
 
-paper:  ## the same for the suite behind the published figures (about 20 minutes on 2 cores)
-	@$(MAKE) --no-print-directory report SUITE=paper
+paper: $(READY)  ## the same for the paper suite, about 20 minutes; interrupted, it resumes
+	@$(BIN)/mamex-bench run paper --output results/paper.sqlite || test $$? -eq 1
+	@$(BIN)/mamex-bench report results/paper.sqlite --output results/paper
 
 test: $(READY)  ## lint, format, types, floors, tests
 	@$(BIN)/ruff check .

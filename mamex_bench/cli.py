@@ -1,7 +1,7 @@
 """The command line. Each command imports what it needs, so that help and lists come at once.
 
-Exit codes: 0 all as claimed; 1 a claim is violated that the suite did not plant, or a planted
-violation was not found; 2 usage or input; 130 interrupted.
+Exit codes: 0 all as claimed; 1 a claim is violated that the suite did not plant, a planted
+violation was not found, or a run failed; 2 usage or input; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import argparse
 import ast
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,11 +130,11 @@ def _run(options: argparse.Namespace) -> int:
     output = options.output or Path("results") / f"{Path(options.suite).stem}.sqlite"
     quiet = True if options.quiet else None
     path = experiments.run_suite(options.suite, output, workers=options.workers, quiet=quiet)
-    verdicts = experiments.results(path).verdicts
+    results = experiments.results(path)
     if not options.quiet:
-        print(_count(verdicts))
+        print(_count(results.verdicts))
         print(f"results: {path}\nnext:    mamex-bench report {path}")
-    return _judge(verdicts)
+    return _judge(results)
 
 
 def _report(options: argparse.Namespace) -> int:
@@ -147,7 +147,7 @@ def _report(options: argparse.Namespace) -> int:
     output = options.output or Path(options.results).with_suffix("")
     for path in write_report(options.results, output, formats=formats):
         print(path)
-    return _judge(experiments.results(options.results).verdicts)
+    return _judge(experiments.results(options.results))
 
 
 def _verify(options: argparse.Namespace) -> int:
@@ -160,13 +160,15 @@ def _verify(options: argparse.Namespace) -> int:
 def _claims(options: argparse.Namespace) -> int:
     from mamex_bench import experiments
 
-    verdicts = experiments.results(options.results).verdicts
-    for verdict in sorted(verdicts, key=lambda v: (v.claim, v.instance, v.learner, v.concept)):
+    results = experiments.results(options.results)
+    for verdict in sorted(
+        results.verdicts, key=lambda v: (v.claim, v.instance, v.learner, v.concept)
+    ):
         planted = " (planted)" if verdict.expected == "violated" else ""
         print(f"{verdict.status}{planted}: {verdict.claim}")
         print(f"    {verdict.statement}")
-    print(_count(verdicts))
-    return _judge(verdicts)
+    print(_count(results.verdicts))
+    return _judge(results)
 
 
 def _compare(options: argparse.Namespace) -> int:
@@ -220,9 +222,13 @@ def _measure(options: argparse.Namespace) -> int:
 # --- shared ----------------------------------------------------------------------------------
 
 
-def _judge(verdicts: Iterable[Verdict]) -> int:
-    """0 if every violation was planted and every planted one was found, else 1."""
-    return int(any((v.status == "violated") != (v.expected == "violated") for v in verdicts))
+def _judge(results: Results) -> int:
+    """0 if every cell ran, every violation was planted and every planted one was found, else 1."""
+    failed = [cell for cell in results.cells if cell.status == "failed"]
+    for cell in failed:
+        where = f"{cell.instance}, {cell.learner}, {cell.concept}"
+        print(f"mamex-bench: failed: {where}: {cell.reason}", file=sys.stderr)
+    return int(bool(failed) or not all(verdict.as_expected for verdict in results.verdicts))
 
 
 def _count(verdicts: Sequence[Verdict]) -> str:
@@ -295,8 +301,9 @@ a first tour:
   mamex-bench report results/smoke.sqlite       HTML and PDF in results/smoke/
   mamex-bench claims results/smoke.sqlite       each verdict in one sentence
 
-exit codes: 0 all as claimed; 1 a claim is violated that the suite did not plant, or a planted
-violation was not found; 2 usage or input; 130 interrupted (the same command goes on).""",
+exit codes: 0 all as claimed; 1 a claim is violated that the suite did not plant, a planted
+violation was not found, or a run failed; 2 usage or input; 130 interrupted (the same command
+goes on).""",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"mamex-bench {__version__}")

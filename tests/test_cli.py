@@ -2,44 +2,40 @@
 
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 
 import mamex_bench as mb
 from mamex_bench import cli, experiments
+from mamex_bench.claims import Verdict
 from mamex_bench.errors import InputError, ResultsError
 
 COMMANDS = ["list", "show", "run", "report", "verify", "measure", "claims", "compare", "doctor"]
 
 
-@dataclass(frozen=True)
-class FakeVerdict:
-    status: str
-    expected: str | None = None
-    claim: str = "regret_in_expectation"
-    instance: str = "lock"
-    learner: str = "mamex"
-    concept: str = "cce"
-    statement: str = "regret 3 against a bound of 5"
+def verdict(status, expected=None):
+    words = "regret 3 against a bound of 5"
+    return Verdict("regret_in_expectation", "lock", "mamex", "cce", 9, status, expected, words)
 
 
-HOLDS = FakeVerdict("holds")
-VACUOUS = FakeVerdict("vacuous")
-VIOLATED = FakeVerdict("violated")
-CAUGHT = FakeVerdict("violated", expected="violated")
-MISSED = FakeVerdict("holds", expected="violated")
+HOLDS = verdict("holds")
+VACUOUS = verdict("vacuous")
+VIOLATED = verdict("violated")
+CAUGHT = verdict("violated", expected="violated")
+MISSED = verdict("holds", expected="violated")
 
 
 @dataclass(frozen=True)
 class FakeCell:
-    regret: np.ndarray
+    regret: np.ndarray = field(default_factory=lambda: np.zeros((1, 1, 2)))
     instance: str = "lock"
     learner: str = "mamex"
     concept: str = "cce"
     episodes: int = 2000
     status: str = "done"
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -196,6 +192,15 @@ def test_claims_exit_code(capsys, monkeypatch, verdicts, expected):
     code, out, _ = run(capsys, "claims", "some.sqlite")
     assert code == expected
     assert out.splitlines()[-1].startswith(f"{len(verdicts)} verdicts: ")
+
+
+def test_a_failed_cell_is_named_and_is_not_success(capsys, monkeypatch):
+    results = FakeResults((HOLDS,), (FakeCell(status="failed", reason="seed 3: no hypothesis"),))
+    monkeypatch.setattr(experiments, "results", lambda path: results)
+    code, _, err = run(capsys, "claims", "some.sqlite")
+    assert code == 1
+    assert one_sentence(err)
+    assert "lock, mamex, cce: seed 3" in err
 
 
 def test_run_reports_where_the_results_are_and_judges(capsys, monkeypatch, tmp_path):

@@ -2,17 +2,29 @@
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import mamex_bench as mb
-from mamex_bench import cli
+from mamex_bench import claims, cli, experiments
+from mamex_bench.runs.results import load_results
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXAMPLES = dict(re.findall(r"<!-- example: (\S+) -->\n```\w+\n(.*?)```", README, re.DOTALL))
+TINY = """
+episodes = 30
+seeds = 2
+[[instance]]
+id = "needle"
+family = "needle"
+[[learner]]
+id = "uniform"
+concept = ["cce"]
+"""
 ROOMS = {
     "catalogue": mb.catalogue,
     "learners": mb.learners,
@@ -57,6 +69,20 @@ def test_the_game_the_learner_and_the_measure_need_no_other_file(newcomer):
     assert mb.complexity.measure("log_policies", instance) == pytest.approx(np.log(16))
     assert mb.equilibria.gaps(instance.payoffs, np.eye(4) / 4, "ce").max() <= 1e-12
     assert instance.known["welfare"].value == instance.payoffs.sum(axis=0).max()
+
+
+def test_the_claim_needs_no_other_file(newcomer):
+    suite = newcomer / "tiny.toml"
+    suite.write_text(TINY, encoding="utf-8")
+    path = experiments.run_suite(suite, newcomer / "tiny.sqlite", workers=1, quiet=True)
+    loaded = load_results(path)
+    (verdict,) = claims.judge("trivial_bound", loaded)
+    assert verdict.status == "holds"
+    assert verdict.statement.endswith("the bound 30"), "a range of 1 times 30 episodes"
+    cells = [replace(cell, class_regret=cell.class_regret + 31) for cell in loaded.cells]
+    (verdict,) = claims.judge("trivial_bound", replace(loaded, cells=tuple(cells)))
+    assert verdict.status == "violated"
+    assert EXAMPLES["theory/trivial_bound.md"].startswith("# ")
 
 
 def test_every_command_line_of_the_readme_parses():
