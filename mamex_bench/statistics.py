@@ -15,6 +15,8 @@ from mamex_bench.errors import InputError
 from mamex_bench.model._arrays import Floats, floats
 
 RESAMPLES = 2000
+# Fractions of the wealth that `betting_mean` stakes, mixed with equal weights.
+STAKES = np.array([1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 0.99])
 # Resampled values held at once.
 BLOCK = 1 << 20
 
@@ -149,6 +151,48 @@ def hoeffding_mean(values: ArrayLike, width: float, level: float = 0.95) -> Inte
     mean = float(array.mean())
     half = float(width * np.sqrt(np.log(2.0 / alpha) / (2.0 * array.size)))
     return Interval(mean, mean - half, mean + half, level, array.size, "Hoeffding")
+
+
+def betting_mean(values: ArrayLike, width: float, level: float = 0.95) -> Interval:
+    """Exact interval for the mean of N independent values in [0, width], short for low variance.
+
+    If the mean is at most m, no bet on larger values makes money: for every stake t in [0, 1]
+
+        E prod_j (1 + t (x_j / m - 1)) <= 1,
+
+    and so for the average e(m) over the fixed `STAKES`. By Markov's inequality e(m) >= 2/alpha has
+    probability at most alpha/2; e falls with m, so the lower end is where it crosses 2/alpha. The
+    upper end is the same for width - x. The order of the values does not matter.
+    Source: Waudby-Smith and Ramdas, Estimating means of bounded random variables by betting, 2024.
+    """
+    array = floats(values, "values", 1)
+    alpha = _level(level)
+    slack = 1e-9 * max(1.0, width)
+    if array.min() < -slack or array.max() > width + slack:
+        raise InputError(
+            f"values span [{array.min():g}, {array.max():g}]: expected them in [0, {width:g}]"
+        )
+    inside = np.clip(array, 0.0, width)
+    low = _bet(inside, alpha)
+    high = width - _bet(width - inside, alpha)
+    return Interval(float(array.mean()), low, high, level, array.size, "betting")
+
+
+def _bet(values: Floats, alpha: float) -> float:
+    """Greatest m, to 1e-12 of the mean, whose wealth e(m) reaches 2 / alpha; 0 if none does."""
+    mean = float(values.mean())
+    if mean <= 0.0:
+        return 0.0
+    goal = np.log(2.0 / alpha) + np.log(STAKES.size)
+    low, high = 0.0, 1.0
+    while high - low > 1e-12:
+        middle = (low + high) / 2.0
+        gains = np.log1p(STAKES[:, None] * (values / (middle * mean) - 1.0))
+        if np.logaddexp.reduce(gains.sum(axis=1)) >= goal:
+            low = middle
+        else:
+            high = middle
+    return low * mean
 
 
 def clopper_pearson(successes: int, trials: int, level: float = 0.95) -> Interval:
