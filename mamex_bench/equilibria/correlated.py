@@ -10,6 +10,7 @@ import numpy.typing as npt
 from mamex_bench.equilibria import nash
 from mamex_bench.equilibria.linear_program import LinearProgram, solve_linear_program
 from mamex_bench.equilibria.normal_form import NormalForm, Search
+from mamex_bench.equilibria.reduction import kept_strategies, lift, restrict
 from mamex_bench.errors import ConvergenceError
 from mamex_bench.kernels.simplex import OPTIMAL
 from mamex_bench.kernels.stage_games import PURE_SLACK
@@ -27,29 +28,49 @@ def maximal(search: Search, start: npt.NDArray[np.float64] | None, basis: Any) -
     `start (M,)`: an earlier CCE, whose support is priced first. `basis`: of an earlier CE.
     """
     game = search.game
-    # A vertex is optimal only if no cell has more welfare.
     if game.pure >= 0 and game.weights[game.pure] >= game.weights.max() - PURE_SLACK:
         search.offer("pure equilibrium", game.vertex(game.pure))
         return None
-    x = np.empty(game.weights.size)
-    pivots = 20 * int(game.counts.sum()) + 200
-    if search.code != CE:
-        likely = game.vertex(int(game.weights.argmax())) if start is None else start
-        seeds = np.flatnonzero(likely > 0)
-        status = maximal_cce(game.unit, game.counts, game.weights, seeds, pivots, x)
-        if _offer(search, "revised simplex", x, status):
-            return None
-    elif x.size <= DENSE_CELLS:
-        status = maximal_ce(game.unit, game.counts, game.weights, pivots, x)
-        if _offer(search, "dense simplex", x, status):
-            return None
-    final = _by_highs(search, basis)
-    if search.excess > search.tolerance:  # any Nash equilibrium is a CE and a CCE
+    if search.code == CE:
+        done, final = _ce(search, basis)
+    else:
+        done, final = _cce(search, start), None
+    if not done and search.excess > search.tolerance:  # any Nash equilibrium is a CE and a CCE
         fallback = Search(game, NASH, search.tolerance)
         nash.find(fallback)
         if fallback.best is not None:
             search.offer(f"{fallback.method}, welfare not maximal", fallback.best)
     return final
+
+
+def _cce(search: Search, start: npt.NDArray[np.float64] | None) -> bool:
+    game = search.game
+    x = np.empty(game.weights.size)
+    likely = game.vertex(int(game.weights.argmax())) if start is None else start
+    seeds = np.flatnonzero(likely > 0)
+    status = maximal_cce(game.unit, game.counts, game.weights, seeds, _pivots(game), x)
+    if _offer(search, "revised simplex", x, status):
+        return True
+    program = welfare_program(game, search.code)
+    x, _ = _by_highs(search, program, None)
+    return x is not None and search.offer("HiGHS", x)
+
+
+def _ce(search: Search, basis: Any) -> tuple[bool, Any]:
+    whole = search.game
+    kept = kept_strategies(whole)
+    game = restrict(whole, kept)
+    if game.weights.size <= DENSE_CELLS:
+        x = np.empty(game.weights.size)
+        status = maximal_ce(game.unit, game.counts, game.weights, _pivots(game), x)
+        if _offer(search, "dense simplex", lift(x, kept, whole.shape), status):
+            return True, None
+    solved, final = _by_highs(search, welfare_program(game, CE), basis)
+    return solved is not None and search.offer("HiGHS", lift(solved, kept, whole.shape)), final
+
+
+def _pivots(game: NormalForm) -> int:
+    return 20 * int(game.counts.sum()) + 200
 
 
 def _offer(search: Search, method: str, x: npt.NDArray[np.float64], status: int) -> bool:
@@ -58,17 +79,20 @@ def _offer(search: Search, method: str, x: npt.NDArray[np.float64], status: int)
     return search.offer(method if proved else f"{method}, stopped early", x) and proved
 
 
-def _by_highs(search: Search, basis: Any) -> Any:
-    """The whole program in HiGHS; a certified answer replaces one that was stopped early."""
+def _by_highs(
+    search: Search, program: LinearProgram, basis: Any
+) -> tuple[npt.NDArray[np.float64] | None, Any]:
+    """The whole program: a probability vector, or None with the failure noted; and the basis."""
     try:
-        solution = solve_linear_program(welfare_program(search.game, search.code), basis)
+        solution = solve_linear_program(program, basis)
     except ConvergenceError as failure:
-        search.attempts.append((f"HiGHS: {failure}", float("inf")))
-        return None
+        search.attempts.append((str(failure), float("inf")))
+        return None, None
     x = np.maximum(solution.x, 0.0)
-    if x.sum() > 0:
-        search.offer("HiGHS", x / x.sum())
-    return solution.basis
+    if not x.sum() > 0:
+        search.attempts.append(("HiGHS found no distribution", float("inf")))
+        return None, None
+    return x / x.sum(), solution.basis
 
 
 def welfare_program(game: NormalForm, code: int) -> LinearProgram:
@@ -79,7 +103,7 @@ def welfare_program(game: NormalForm, code: int) -> LinearProgram:
     deviation_columns(game.unit, counts, np.arange(cells), values)
     values[:, deviations] = 1.0
     if code == CE:  # row (i, r, v): the block of the recommendation r = c_i
-        recommended = np.stack(np.unravel_index(np.arange(cells), game.shape))
+        recommended = np.stack(np.unravel_index(np.arange(cells), tuple(counts)))
         blocks = np.concatenate([[0], np.cumsum(counts**2)])
         parts = [
             (blocks[i] + recommended[i] * m)[:, None] + np.arange(m) for i, m in enumerate(counts)

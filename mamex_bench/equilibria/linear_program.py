@@ -46,6 +46,8 @@ class LinearSolution:
 def solve_linear_program(program: LinearProgram, basis: Any = None) -> LinearSolution:
     """Dual simplex without presolve, then one step of iterative refinement.
 
+    A `basis` of another size is of no use and left aside.
+
     The refinement (Gleixner, Steffy, Wolter 2016) solves the program shifted to the residuals and
     magnified, from the final basis: what the solver tolerates shrinks by the magnification.
 
@@ -76,7 +78,7 @@ def solve_linear_program(program: LinearProgram, basis: Any = None) -> LinearSol
     ):
         solver.setOptionValue(option, value)
     solver.passModel(model)
-    if basis is not None:
+    if basis is not None and (len(basis.col_status), len(basis.row_status)) == (columns, rows):
         solver.setBasis(basis)
     x, duals = _optimum(solver)
     final = solver.getBasis()
