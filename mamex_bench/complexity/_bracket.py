@@ -171,7 +171,8 @@ class Bracket:
             partitions = tuple(
                 Partition(
                     frozen(arrays[f"labels{i}.{j}"].copy()),
-                    *(frozen(row.copy()) for row in arrays[f"lines{i}.{j}"]),
+                    frozen(arrays[f"lines{i}.{j}"][0].copy()),
+                    frozen(arrays[f"lines{i}.{j}"][1].copy()),
                     frozen(arrays[f"offsets{i}.{j}"].copy()),
                 )
                 for j in range(entry["partitions"])
@@ -207,7 +208,8 @@ class Bracket:
     def _repr_html_(self) -> str:
         rows = "".join(
             f"<tr><th>agent {i}</th><td>{a.lower:.6g}</td><td>{a.upper:.6g}</td>"
-            f"<td>{a.witness.length:,} pairs at mu = {a.witness.mu:.4g}</td><td>{a.method}</td></tr>"
+            f"<td>{a.witness.length:,} pairs at mu = {a.witness.mu:.4g}</td>"
+            f"<td>{a.method}</td></tr>"
             for i, a in enumerate(self.agents)
         )
         return (
@@ -243,13 +245,13 @@ def _bracket(discrepancy: Discrepancy, episodes: int, horizon: int, burn_in: flo
     burn = burn_in * horizon
     grid = horizon * np.geomspace(0.06, 600.0, GRID_POINTS)
     witness = _lower.search(discrepancy, grid, episodes, burn)
-    partitions = (_upper.own_counts(discrepancy),)
+    partitions = _upper.partitions(discrepancy, grid, episodes, burn)
     largest = max(float(discrepancy.errors.max()), 0.0)
     upper, method, used = _upper.coefficient(partitions, grid, episodes, burn)
     crude = episodes * largest / burn
     if crude < upper:
         upper, method = crude, "K E / (6 H)"
-    unseen = np.argwhere((discrepancy.errors > 0.0) & (discrepancy.own_losses() == 0.0))
+    unseen = np.argwhere((discrepancy.errors > 0.0) & (discrepancy.own == 0.0))
     return AgentBracket(
         witness.value,
         upper,

@@ -29,9 +29,11 @@ class Discrepancy(ABC):
 
     Attributes:
         errors: (M, F), e(f, pi) in the row of pi.
+        own: (M, F), D(pi; f, pi).
     """
 
     errors: Floats
+    own: Floats
 
     @property
     def policies(self) -> int:
@@ -46,39 +48,39 @@ class Discrepancy(ABC):
     def shared(self) -> bool:
         """Whether D(q; f, pi) is the same for all pi."""
 
+    @property
     @abstractmethod
-    def losses(self, members: Ints, policy: int) -> Floats:
-        """(len(members), F): D(q; f, policy) for each data policy q of `members`."""
+    def step_cells(self) -> int:
+        """Multiply-adds behind one loss; 0 when losses are looked up."""
 
-    def own_losses(self) -> Floats:
-        """(M, F): D(pi; f, pi)."""
-        rows = [self.losses(np.array([q]), q) for q in range(self.policies)]
-        return np.concatenate(rows)
+    @abstractmethod
+    def losses(self, members: Ints, policy: int, hypotheses: Ints | None = None) -> Floats:
+        """D(q; f, policy) for each data policy q of `members` and each f (all when None)."""
 
 
 @dataclass(frozen=True, eq=False)
 class ModelDiscrepancy(Discrepancy):
-    """Hellinger losses; `table` (M, F) holds D(q; f)."""
-
-    table: Floats
+    """Hellinger losses; `own` (M, F) holds D(q; f), whatever the policy of the pair."""
 
     @property
     def shared(self) -> bool:
         return True
 
-    def losses(self, members: Ints, policy: int) -> Floats:
-        return self.table[members]
+    @property
+    def step_cells(self) -> int:
+        return 0
 
-    def own_losses(self) -> Floats:
-        return self.table
+    def losses(self, members: Ints, policy: int, hypotheses: Ints | None = None) -> Floats:
+        rows = self.own[members]
+        return rows if hypotheses is None else rows[:, hypotheses]
 
 
 @dataclass(frozen=True, eq=False)
-class ValueDiscrepancy(Discrepancy):
-    """Squared Bellman residuals, computed per policy from the hypotheses.
+class Residuals:
+    """Squared Bellman residuals of one agent's hypotheses, computed per policy.
 
     Attributes:
-        values: (H, S, A, F), the agent's hypotheses, innermost.
+        values: (H, S, A, F), hypotheses innermost.
         reward: (H, S, A), the agent's.
         transition: (H, S, A, S).
         visits: (M, H S), probability that policy q is in (h, s).
@@ -91,18 +93,35 @@ class ValueDiscrepancy(Discrepancy):
     visits: Floats
     cells: Ints
 
+    def losses(self, members: Ints, policy: int, hypotheses: Ints | None = None) -> Floats:
+        values = self.values
+        if hypotheses is not None:
+            values = np.ascontiguousarray(values[..., hypotheses])
+        H, S, A, F = values.shape
+        squares = np.empty((H * S * A, F))
+        played = self.cells[policy].reshape(H, S)
+        kernel.bellman_squares(values, self.reward, self.transition, played, squares)
+        out = np.empty((members.size, F))
+        kernel.losses(self.visits, self.cells, members, squares, out)
+        return out
+
+
+@dataclass(frozen=True, eq=False)
+class ValueDiscrepancy(Discrepancy):
+    """Squared Bellman residuals; they depend on the pair's policy through its backup."""
+
+    residuals: Residuals
+
     @property
     def shared(self) -> bool:
         return False
 
-    def losses(self, members: Ints, policy: int) -> Floats:
-        H, S, A, F = self.values.shape
-        squares = np.empty((H * S * A, F))
-        played = self.cells[policy].reshape(H, S)
-        kernel.bellman_squares(self.values, self.reward, self.transition, played, squares)
-        out = np.empty((members.size, F))
-        kernel.losses(self.visits, self.cells, members, squares, out)
-        return out
+    @property
+    def step_cells(self) -> int:
+        return self.residuals.visits.shape[1]
+
+    def losses(self, members: Ints, policy: int, hypotheses: Ints | None = None) -> Floats:
+        return self.residuals.losses(members, policy, hypotheses)
 
 
 def discrepancies(instance: Instance, hypotheses: str | None = None) -> list[Discrepancy]:
@@ -177,17 +196,8 @@ def _of_values(instance: Instance, classes: ValueClass) -> list[Discrepancy]:
         first = innermost[0].reshape(-1, values.shape[0])
         # V_f^{i,pi} = E_rho f_1(s, pi_1(s)); step 0 owns the first S entries of `cells`.
         errors = np.einsum("s,msf->mf", game.initial, first[cells[:, :S]]) - truth[i][:, None]
-        raw = ValueDiscrepancy(errors, innermost, game.reward[i], game.transition, visits, cells)
+        residuals = Residuals(innermost, game.reward[i], game.transition, visits, cells)
+        own = np.concatenate([residuals.losses(np.array([q]), q) for q in range(len(visits))])
         # e <= sqrt(H D) at D = D(pi; f, pi), as above.
-        ceiling = np.sqrt(H * raw.own_losses())
-        found.append(
-            ValueDiscrepancy(
-                np.minimum(errors, ceiling),
-                innermost,
-                game.reward[i],
-                game.transition,
-                visits,
-                cells,
-            )
-        )
+        found.append(ValueDiscrepancy(np.minimum(errors, np.sqrt(H * own)), own, residuals))
     return found

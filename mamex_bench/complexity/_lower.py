@@ -88,12 +88,12 @@ def gather(discrepancy: Discrepancy, hypotheses: Ints, policies: Ints) -> Rows:
     """Rows for the given pairs (f, pi), which must be distinct."""
     used, local = np.unique(policies, return_inverse=True)
     if discrepancy.shared:
-        table = discrepancy.losses(used, 0)[:, hypotheses]
+        table = discrepancy.losses(used, 0, hypotheses)
     else:
         table = np.empty((used.size, policies.size))
         for k, policy in enumerate(used):
             mine = np.flatnonzero(local == k)
-            table[:, mine] = discrepancy.losses(used, int(policy))[:, hypotheses[mine]]
+            table[:, mine] = discrepancy.losses(used, int(policy), hypotheses[mine])
     error = discrepancy.errors[policies, hypotheses]
     return Rows(hypotheses, policies, error, local.astype(np.int64), np.ascontiguousarray(table))
 
@@ -108,9 +108,9 @@ def candidates(discrepancy: Discrepancy) -> Rows:
     errors = discrepancy.errors
     M, F = errors.shape
     if discrepancy.shared:
-        table = discrepancy.losses(np.arange(M), 0)
+        table = discrepancy.own
         top = np.maximum(errors.max(axis=0), 0.0)
-        reveal = np.minimum(table, 1.0) @ top
+        reveal = np.einsum("mf,f->m", np.minimum(table, 1.0), top)
         scale = top.max() / max(float(reveal.max()), 1e-300)
         chosen = [
             (errors - weight * scale * reveal[:, None]).argmax(axis=0)
@@ -119,7 +119,7 @@ def candidates(discrepancy: Discrepancy) -> Rows:
         f = np.tile(np.arange(F), len(chosen))
         pi = np.concatenate(chosen)
     else:
-        own = discrepancy.own_losses()
+        own = discrepancy.own
         each = max(1, ROW_LIMIT // (2 * M))
         ratio = np.where(errors > 0.0, errors**2 / np.maximum(own, 1e-300), 0.0)
         picks = [np.argsort(-score, axis=1, kind="stable")[:, :each] for score in (errors, ratio)]

@@ -15,12 +15,15 @@ from functools import cached_property
 
 import numpy as np
 
+from mamex_bench.complexity import _clusters
 from mamex_bench.complexity._discrepancy import Discrepancy
 from mamex_bench.kernels import decoupling as kernel
 from mamex_bench.model._arrays import Floats, Ints, frozen
 
 CHORD_ROUNDS = 40
 CHORD_TOLERANCE = 1e-3
+# Multiply-adds that a certificate may cost; larger clusters are split instead.
+WORK_LIMIT = 4e9
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,60 +72,107 @@ class Partition:
         return total
 
 
-def certify(discrepancy: Discrepancy, labels: Ints) -> Partition:
-    """The hulls of a partition, from every hypothesis and policy."""
-    clusters = int(labels.max()) + 1
-    heights: list[Floats] = []
-    slopes: list[Floats] = []
-    for c in range(clusters):
-        members = np.flatnonzero(labels == c)
-        e, m = cluster_lines(discrepancy, members)
-        heights.append(e)
-        slopes.append(m)
-    offsets = np.concatenate([[0], np.cumsum([e.size for e in heights])]).astype(np.int64)
-    return Partition(
-        frozen(labels.astype(np.int64)),
-        frozen(np.concatenate(heights)),
-        frozen(np.concatenate(slopes)),
-        frozen(offsets),
-    )
+@dataclass(frozen=True, eq=False)
+class Lines:
+    """Hull lines e - t m, with the pairs (policy, hypothesis) that they come from."""
+
+    height: Floats
+    slope: Floats
+    policies: Ints
+    hypotheses: Ints
+
+    def hull(self) -> Lines:
+        """Only the lines that attain the maximum somewhere."""
+        keep = np.empty(self.height.size, dtype=np.int64)
+        kept = keep[: kernel.upper_hull(self.height, self.slope, keep)]
+        return Lines(
+            self.height[kept], self.slope[kept], self.policies[kept], self.hypotheses[kept]
+        )
+
+    @staticmethod
+    def join(parts: list[Lines]) -> Lines:
+        return Lines(
+            np.concatenate([p.height for p in parts]),
+            np.concatenate([p.slope for p in parts]),
+            np.concatenate([p.policies for p in parts]),
+            np.concatenate([p.hypotheses for p in parts]),
+        )
 
 
-def cluster_lines(discrepancy: Discrepancy, members: Ints) -> tuple[Floats, Floats]:
-    """Hull lines (height, slope) of one cluster."""
+def cluster_lines(discrepancy: Discrepancy, members: Ints) -> Lines:
+    """The hull of one cluster, from every hypothesis and every policy of it."""
+    every = np.arange(discrepancy.hypotheses)
     if discrepancy.shared:
-        e = discrepancy.errors[members].max(axis=0)
-        m = discrepancy.losses(members, 0).min(axis=0)
-        return hull(e, m)
-    e, m = np.empty(0), np.empty(0)
+        errors = discrepancy.errors[members]
+        best = errors.argmax(axis=0)
+        least = discrepancy.losses(members, 0).min(axis=0)
+        return Lines(errors[best, every], least, members[best], every).hull()
+    parts = []
     for policy in members:
         least = discrepancy.losses(members, int(policy)).min(axis=0)
-        own = hull(discrepancy.errors[policy], least)
-        e, m = hull(np.concatenate([e, own[0]]), np.concatenate([m, own[1]]))
-    return e, m
+        own = np.full(every.size, policy)
+        parts.append(Lines(discrepancy.errors[policy], least, own, every).hull())
+    return Lines.join(parts).hull()
 
 
-def hull(height: Floats, slope: Floats) -> tuple[Floats, Floats]:
-    """The lines of `kernel.upper_hull`."""
-    keep = np.empty(height.size, dtype=np.int64)
-    kept = keep[: kernel.upper_hull(height, slope, keep)]
-    return height[kept], slope[kept]
+def certify(discrepancy: Discrepancy, labels: Ints) -> tuple[Partition, Lines]:
+    """A partition's certificate and the pairs behind its lines."""
+    order = np.argsort(labels, kind="stable")
+    ends = np.cumsum(np.bincount(labels))
+    hulls = [cluster_lines(discrepancy, each) for each in np.split(order, ends[:-1])]
+    return _partition(labels, Lines.join(hulls), np.array([each.height.size for each in hulls]))
 
 
-def own_counts(discrepancy: Discrepancy) -> Partition:
-    """The partition into single policies."""
-    errors, own = discrepancy.errors, discrepancy.own_losses()
+def own_counts(discrepancy: Discrepancy) -> tuple[Partition, Lines]:
+    """The same for the partition into single policies."""
+    errors, own = discrepancy.errors, discrepancy.own
     keep = np.empty(errors.shape, dtype=np.int64)
     sizes = np.empty(errors.shape[0], dtype=np.int64)
     kernel.hulls(errors, own, keep, sizes)
     rows = np.repeat(np.arange(sizes.size), sizes)
     columns = np.concatenate([keep[q, :size] for q, size in enumerate(sizes)])
-    return Partition(
-        frozen(np.arange(sizes.size)),
-        frozen(errors[rows, columns]),
-        frozen(own[rows, columns]),
-        frozen(np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)),
-    )
+    lines = Lines(errors[rows, columns], own[rows, columns], rows, columns)
+    return _partition(np.arange(sizes.size), lines, sizes)
+
+
+def _partition(labels: Ints, lines: Lines, sizes: Ints) -> tuple[Partition, Lines]:
+    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    own = frozen(labels.astype(np.int64))
+    return Partition(own, frozen(lines.height), frozen(lines.slope), frozen(offsets)), lines
+
+
+def partitions(
+    discrepancy: Discrepancy, grid: Floats, episodes: int, burn: float
+) -> tuple[Partition, ...]:
+    """Certificates worth keeping: single policies, one cluster, agglomerated ones.
+
+    Agglomeration is done for two mu of the grid and for the mu at which the bound so far is
+    largest, twice: the second time it has seen the pairs behind the first time's certificate.
+    """
+    M = discrepancy.policies
+    work = discrepancy.step_cells * discrepancy.hypotheses
+    widest = M if work == 0 else max(1, int(WORK_LIMIT // (work * M)))
+    own, lines = own_counts(discrepancy)
+    found, seen = [own], [lines]
+    if widest >= M > 1:
+        one, lines = certify(discrepancy, np.zeros(M, dtype=np.int64))
+        found.append(one)
+        seen.append(lines)
+    if M == 1 or lines.height.size == 0:
+        return tuple(found)
+    quarter = grid.size // 4
+    for mu in (grid[quarter], grid[2 * quarter], None, None):
+        if mu is None:
+            bounds = [value(tuple(found), m, episodes) / (m + burn) for m in grid]
+            mu = grid[int(np.argmax(bounds))]
+        groups = _clusters.sample(discrepancy, [(x.policies, x.hypotheses) for x in seen])
+        labels = _clusters.limit(_clusters.partition(groups, float(mu)), widest)
+        if any(np.array_equal(labels, each.labels) for each in found):
+            continue
+        part, lines = certify(discrepancy, labels)
+        found.append(part)
+        seen.append(lines)
+    return tuple(found)
 
 
 def value(partitions: tuple[Partition, ...], mu: float, episodes: float) -> float:

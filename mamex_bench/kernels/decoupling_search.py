@@ -75,7 +75,7 @@ def improve(
 
     `order` (R,) lists all rows, `counts` (R,) the plays of each; both are changed in place. The
     play number c of row r, placed between rows before and after it, adds
-        error_r - (1/mu) [ sum_before c_a D(pi_a; r) + sum_after c_b D(pi_r; b) + (c-1) D(pi_r; r) ].
+        error_r - (1/mu) [sum_before c_a D(pi_a; r) + sum_after c_b D(pi_r; b) + (c-1) D(pi_r; r)].
     Returns the value A - B/mu that is reached; it never falls.
     """
     R = order.shape[0]
