@@ -19,9 +19,8 @@ from mamex_bench.errors import InputError, MamexBenchError, NotApplicableError
 from mamex_bench.registry import Registry
 
 if TYPE_CHECKING:
-    from mamex_bench.claims import Verdict
     from mamex_bench.model.instance import Instance
-    from mamex_bench.runs.results import Results
+    from mamex_bench.runs.results import Results, Verdict
 
 ROOMS = {"games": "catalogue", "learners": "learners", "measures": "complexity", "claims": "claims"}
 
@@ -228,7 +227,10 @@ def _judge(results: Results) -> int:
     for cell in failed:
         where = f"{cell.instance}, {cell.learner}, {cell.concept}"
         print(f"mamex-bench: failed: {where}: {cell.reason}", file=sys.stderr)
-    return int(bool(failed) or not all(verdict.as_expected for verdict in results.verdicts))
+    surprises = [
+        v for v in results.verdicts if (v.status == "violated") != (v.expected == "violated")
+    ]
+    return int(bool(failed or surprises))
 
 
 def _count(verdicts: Sequence[Verdict]) -> str:
