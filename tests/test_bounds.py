@@ -1,0 +1,180 @@
+"""Bounds as objects: closed forms, tuning, monotonicity, structure."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from mamex_bench import bounds
+from mamex_bench.catalogue import needle
+from mamex_bench.errors import InputError, NotApplicableError
+from mamex_bench.model.hypotheses import ModelClass
+from mamex_bench.model.instance import Instance
+
+
+class Affine:
+    """V_up(mu) = d mu + e, for every length."""
+
+    def __init__(self, d, e=0.0, episodes=1000):
+        self.d, self.e, self.upper, self.episodes = d, e, d, episodes
+        self.longest = 10**12
+
+    def upper_value(self, mu, episodes=None):
+        return self.d * mu + self.e
+
+    def upper_value_curve(self, mu, lengths):
+        return np.full(len(lengths), self.upper_value(mu))
+
+
+@pytest.fixture(scope="module")
+def instance():
+    return needle.make(arms=4)
+
+
+def test_tuned_eta_is_the_closed_form(instance):
+    """V_up = mu d: eta = sqrt(d / (c K U)), value 2 sqrt(d K U / c)."""
+    constants = bounds.concentration(instance, None, 1000)
+    for d, K in ((0.5, 100), (3.0, 10_000)):
+        for delta in (None, 0.05):
+            U = constants.expected_U if delta is None else constants.U(delta)
+            eta = bounds.tuned_eta(constants, Affine(d).upper_value, K, delta)
+            assert eta == pytest.approx(np.sqrt(d / (constants.c * K * U)), rel=1e-5)
+        eta = bounds.tuned_eta(constants, Affine(d).upper_value, K)
+        found = bounds.regret(
+            instance, concept="nash", episodes=K, eta=eta, coefficient=Affine(d), epsilon_sum=0.0
+        )
+        best = 2 * np.sqrt(d * K * constants.expected_U / constants.c)
+        assert found.explicit == pytest.approx(best, rel=1e-9)
+
+
+def test_bounds_in_closed_form(instance):
+    """A needle with 4 arms: H' = 1 (models differ at one step), |F| = 5, R = 1, n = 2."""
+    K, eta, d, e, delta = 400, 0.1, 2.0, 3.0, 0.01
+    found = bounds.regret(
+        instance, concept="cce", episodes=K, eta=eta, coefficient=Affine(d, e), delta=delta
+    )
+    value = d / (2 * eta) + e
+    assert found.explicit == pytest.approx(value + eta * K * 2 * np.log(5) + 1)
+    U = 2 * np.log(5 / delta)
+    sampling = (1 + eta * U) * np.sqrt(K * np.log(2 / delta) / 2)
+    assert found.explicit_probability == pytest.approx(value + eta * K * U + sampling + 1)
+    assert found.failure_probability == 2 * delta
+    H = instance.game.horizon
+    shape = 2 * (d * 20 + d * H + H * 20 * np.log(5 / delta))
+    assert found.paper_shape == pytest.approx(shape)
+    assert found.trivial == instance.return_range * K
+    assert sum(found.terms.values()) == pytest.approx(found.explicit)
+    assert found.applicable
+    assert not found.vacuous
+    assert "in expectation" in repr(found)
+
+
+def test_a_curve_ends_in_the_bound_and_grows(instance):
+    times = np.array([1, 10, 100, 1000])
+    case = {"concept": "ce", "eta": 0.05, "coefficient": Affine(1.0, 1.0)}
+    curve = bounds.regret_curve(instance, checkpoints=times, **case)
+    end = bounds.regret(instance, episodes=1000, **case)
+    for name in ("explicit", "explicit_probability", "paper_shape", "trivial"):
+        values = getattr(curve, name)
+        assert values[-1] == getattr(end, name)
+        assert (np.diff(values) > 0).all()
+    assert curve.nonvacuous_from == end.nonvacuous_from
+
+
+@pytest.mark.parametrize("d", [0.3, 2.0, 30.0])
+def test_nonvacuous_from_is_the_crossing(instance, d):
+    """2 sqrt(d K U / c) + 1 = R K has the root K = ((a + sqrt(a^2 + 4 R)) / (2 R))^2."""
+    constants = bounds.concentration(instance, None, 1)
+    found = bounds.nonvacuous_from(constants, Affine(d))
+    a, R = 2 * np.sqrt(d * constants.expected_U / constants.c), instance.return_range
+    exact = ((a + np.sqrt(a**2 + 4 * R)) / (2 * R)) ** 2
+    assert exact * 0.99 <= found <= exact * 1.02 + 1
+    assert bounds.nonvacuous_from(constants, Affine(1e14)) is None
+
+
+def test_bounds_that_do_not_apply_say_why(instance):
+    astray = Instance(
+        instance.game, instance.policies, ModelClass(instance.hypothesis().transitions, None)
+    )
+    found = bounds.regret(astray, concept="ce", episodes=10, eta=1.0, coefficient=Affine(1.0))
+    assert not found.applicable
+    assert np.isnan(found.explicit)
+    assert found.trivial == 10 * instance.return_range
+    assert "does not hold the true model" in repr(found)
+    missing = bounds.regret(instance, concept="ce", episodes=10, eta=1.0, coefficient=None)
+    assert "no bracket" in missing.note
+    assert np.isnan(missing.explicit)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"eta": 0.0}, "eta is 0.0"),
+        ({"eta": np.nan}, "eta is nan"),
+        ({"episodes": 0}, "episodes is 0"),
+        ({"delta": 1.0}, "delta is 1.0"),
+        ({"concept": "pareto"}, "pareto"),
+        ({"epsilon_sum": -1.0}, "epsilon_sum"),
+    ],
+)
+def test_bad_arguments(instance, change, message):
+    case = {"concept": "ce", "episodes": 10, "eta": 1.0, "coefficient": Affine(1.0), **change}
+    with pytest.raises(InputError, match=message):
+        bounds.regret(instance, **case)
+
+
+def test_bad_checkpoints(instance):
+    case = {"concept": "ce", "eta": 1.0, "coefficient": Affine(1.0)}
+    with pytest.raises(InputError, match="increasing"):
+        bounds.regret_curve(instance, checkpoints=[5, 3], **case)
+    with pytest.raises(InputError, match="last checkpoint"):
+        bounds.regret_curve(instance, checkpoints=[3, 5], episodes=6, **case)
+
+
+def largest_linear_value(X, W, mu, K):
+    """Greedy lower end of V(mu) / (mu + 6H) for e = <W, X>, D(s; f, pi) = <W_f, X_s>^2, H = 1."""
+    errors = W @ X.T
+    costs = np.zeros_like(errors)
+    total = 0.0
+    for _ in range(K):
+        gains = errors - costs / mu
+        f, x = np.unravel_index(np.argmax(gains), gains.shape)
+        if gains[f, x] <= 0:
+            break
+        total += gains[f, x]
+        costs += (errors[:, x] ** 2)[:, None]
+    return total / (mu + 6.0)
+
+
+@pytest.mark.parametrize("rank", [1, 2, 4])
+def test_structural_bilinear_bound_exceeds_sequences(rank):
+    rng = np.random.default_rng(rank)
+    X, W = rng.normal(size=(60, rank)), rng.normal(size=(80, rank))
+    norms = SimpleNamespace(
+        feature=np.linalg.norm(X, axis=1).max(), weight=np.linalg.norm(W, axis=1).max()
+    )
+    K = 400
+    upper = bounds.structural_bilinear(
+        rank,
+        horizon=1,
+        episodes=K,
+        feature=norms.feature,
+        weight=norms.weight,
+        residual=np.abs(W @ X.T).max(),
+    )
+    lower = max(largest_linear_value(X, W, mu, K) for mu in (0.1, 1.0, 10.0, 100.0))
+    assert 0.02 * upper < lower <= upper
+
+
+def test_structural_bounds_in_closed_form():
+    """One feature, K B_X B_W = 1: gamma = log 2, g = 1."""
+    case = {"horizon": 2, "episodes": 10, "feature": 0.5, "weight": 0.2}
+    assert bounds.structural_bilinear(1, residual=0.1, **case) == pytest.approx(0.5)
+    mixture = bounds.structural_linear_mixture(1, value_bound=2.0, **case)
+    assert mixture == pytest.approx(2 * max(2.0, 3 / 12))
+    witness = bounds.structural_witness(1, ratio=0.5, span=1.0, residual=2.0, **case)
+    assert witness == pytest.approx(2 * max(2.0, 4 / 12))
+    eluder = bounds.structural_bellman_eluder(3, horizon=2, episodes=100, residual=1.0)
+    assert eluder == pytest.approx(2 * 3 * np.log(100) ** 2 / 2)
+    with pytest.raises(NotApplicableError, match="6 H - 1"):
+        bounds.structural_bellman_eluder(3, horizon=1, episodes=100, residual=5.5)
