@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from mamex_bench.experiments.execute import run_suite
 from mamex_bench.experiments.suite import Suite, read_suite
+from mamex_bench.experiments.verify import Verification, verify
 from mamex_bench.runs.results import Results, load_results
 
 
@@ -18,4 +19,4 @@ def results(path: str | os.PathLike[str]) -> Results:
     return replace(loaded, verdicts=tuple(claims.judge_all(loaded)))
 
 
-__all__ = ["Suite", "read_suite", "results", "run_suite"]
+__all__ = ["Suite", "Verification", "read_suite", "results", "run_suite", "verify"]

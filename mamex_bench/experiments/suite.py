@@ -166,8 +166,8 @@ def parse_suite(
 ) -> Suite:
     """A suite from its text.
 
-    path: what messages call it. folder: where its relative file names start. files: the bytes of
-    the files that it names, when these are not to be read from there.
+    path: what messages call it. folder: where its relative file names start. files: by instance
+    (without "@K"), the bytes of its file, when these are not to be read from there.
     """
     try:
         values = tomllib.loads(text)
@@ -218,7 +218,7 @@ def _instances(
     elif file is not None:
         if parameters:
             raise table.error("parameters is for a family, not for a file")
-        data = _content(table, file, folder, files)
+        data = _content(table, group, file, folder, files)
     several = isinstance(lengths, list)
     return [
         InstanceSpec(
@@ -236,9 +236,11 @@ def _instances(
     ]
 
 
-def _content(table: Table, file: str, folder: Path, files: Mapping[str, bytes] | None) -> bytes:
+def _content(
+    table: Table, group: str, file: str, folder: Path, files: Mapping[str, bytes] | None
+) -> bytes:
     if files is not None:
-        return files[Path(file).name]
+        return files[group]
     try:
         return (folder / file).read_bytes()
     except OSError as error:
