@@ -214,7 +214,7 @@ def _instances(
                 raise table.error(f"{key} is for a file; a family takes parameters = {{ ... }}")
         allowed = catalogue.parameters(family)
         for key in parameters:
-            table.one_of("parameters has the key", key, allowed)
+            table.one_of("a key of parameters", key, allowed)
     elif file is not None:
         if parameters:
             raise table.error("parameters is for a family, not for a file")

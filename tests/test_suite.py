@@ -1,0 +1,236 @@
+"""Suites: what they mean, and one clear sentence for everything that can be wrong with one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mamex_bench import content
+from mamex_bench.errors import SuiteError
+from mamex_bench.experiments.suite import Suite, build, parse_suite, read_suite
+from mamex_bench.model.game import MarkovGame
+from mamex_bench.model.hypotheses import ModelClass
+from mamex_bench.model.storage import save
+
+HEAD = 'episodes = 50\nseeds = 2\n[[instance]]\nid = "lock"\nfamily = "combination_lock"\n'
+LEARNER = '[[learner]]\nid = "mamex"\nname = "mamex"\nconcept = "cce"\n'
+
+
+def parse(text: str, folder: Path = Path()) -> Suite:
+    return parse_suite(text, "mine.toml", "mine", folder)
+
+
+def test_defaults_order_and_expansion_over_episodes() -> None:
+    suite = parse(
+        """
+        [[instance]]
+        id = "cube"
+        family = "hypercube"
+        episodes = [100, 400]
+        [[instance]]
+        id = "lock"
+        family = "combination_lock"
+        parameters = { length = 2 }
+        episodes = 70
+        [[learner]]
+        id = "mamex"
+        concept = ["nash", "ce"]
+        eta = 0.5
+        instances = "cube"
+        [[learner]]
+        id = "planted"
+        name = "planted_no_optimism"
+        expect = "violated"
+        instances = ["cube@400", "lock"]
+        """
+    )
+    assert (suite.name, suite.title, suite.episodes, suite.seeds, suite.delta) == (
+        "mine",
+        "mine",
+        1000,
+        20,
+        0.05,
+    )
+    assert [(spec.id, spec.group, spec.episodes) for spec in suite.instances] == [
+        ("cube@100", "cube", 100),
+        ("cube@400", "cube", 400),
+        ("lock", "lock", 70),
+    ]
+    assert [(spec.id, learner.id, c) for spec, learner, c in suite.cells()] == [
+        ("cube@100", "mamex", "nash"),
+        ("cube@100", "mamex", "ce"),
+        ("cube@400", "mamex", "nash"),
+        ("cube@400", "mamex", "ce"),
+        ("cube@400", "planted", "cce"),
+        ("lock", "planted", "cce"),
+    ]
+    assert suite.learner("mamex").options == {"eta": 0.5}
+    assert suite.learner("planted").expect == "violated"
+    # a family that takes `episodes` gets K: the hypercube's gap is tied to it
+    gaps = [build(spec, "mine.toml").known["delta"].value for spec in suite.instances[:2]]
+    assert gaps[0] == pytest.approx(2 * gaps[1])
+
+
+MISTAKES = [
+    ("episodes = ", "mine.toml is not valid TOML: Invalid value"),
+    ("", "mine.toml: instance is missing: expected at least one table [[instance]]"),
+    (HEAD, "mine.toml: learner is missing: expected at least one table [[learner]]"),
+    (
+        "episode = 5\n" + HEAD + LEARNER,
+        "mine.toml: unknown key 'episode': expected one of title, description, episodes, seeds, "
+        "delta, instance, learner (did you mean 'episodes'?)",
+    ),
+    (
+        HEAD.replace("50", "0") + LEARNER,
+        "mine.toml: episodes is 0: expected a whole number of at least 1",
+    ),
+    (
+        HEAD.replace("seeds = 2", "seeds = true") + LEARNER,
+        "mine.toml: seeds is true: expected a whole number of at least 1",
+    ),
+    (
+        "delta = 1.5\n" + HEAD + LEARNER,
+        "mine.toml: delta is 1.5: expected a number strictly between 0 and 1",
+    ),
+    (
+        "instance = 3\n" + LEARNER,
+        "mine.toml: instance is 3: expected at least one table [[instance]]",
+    ),
+    (
+        HEAD.replace('id = "lock"\n', "") + LEARNER,
+        "mine.toml: [[instance]] number 1: id is missing: expected a name of letters, digits, "
+        "'_', '-' and '.'",
+    ),
+    (
+        HEAD.replace('"lock"', '"a@b"') + LEARNER,
+        'mine.toml: [[instance]] number 1: id is "a@b": expected a name of letters, digits',
+    ),
+    (
+        HEAD + HEAD.split("\n", 2)[2] + LEARNER,
+        "mine.toml: [[instance]]: 'lock' occurs twice, expected different ones",
+    ),
+    (
+        HEAD.replace("combination_lock", "combination_lok") + LEARNER,
+        "[[instance]] 'lock': family is \"combination_lok\": expected one of combination_lock,",
+    ),
+    (
+        HEAD.replace("combination_lock", "combination_lok") + LEARNER,
+        "(did you mean 'combination_lock'?)",
+    ),
+    (
+        HEAD + 'file = "mine.npz"\n' + LEARNER,
+        "[[instance]] 'lock': expected either family = or file =",
+    ),
+    (
+        HEAD + "parameters = { lenght = 3 }\n" + LEARNER,
+        "[[instance]] 'lock': a key of parameters is \"lenght\": expected one of seed, length,",
+    ),
+    (
+        HEAD + "parameters = 3\n" + LEARNER,
+        "[[instance]] 'lock': parameters is 3: expected a table { ... }",
+    ),
+    (
+        HEAD + "episodes = [10, 10]\n" + LEARNER,
+        "[[instance]] 'lock': episodes is [10, 10]: expected a whole number of at least 1, or a "
+        "list of different ones",
+    ),
+    (
+        HEAD + 'policies = "all"\n' + LEARNER,
+        "[[instance]] 'lock': policies is for a file; a family takes parameters = { ... }",
+    ),
+    (
+        HEAD + "famly = 3\n" + LEARNER,
+        "[[instance]] 'lock': unknown key 'famly': expected one of id, episodes, parameters, "
+        "policies, hypotheses, family, file (did you mean 'family'?)",
+    ),
+    (
+        HEAD.replace('family = "combination_lock"', 'file = "absent.npz"') + LEARNER,
+        "[[instance]] 'lock': file 'absent.npz' cannot be read: No such file or directory",
+    ),
+    (
+        HEAD + LEARNER.replace('name = "mamex"', 'name = "mamx"'),
+        "[[learner]] 'mamex': name is \"mamx\": expected one of ",
+    ),
+    (
+        HEAD + LEARNER.replace('"cce"', '"cee"'),
+        "[[learner]] 'mamex': concept is \"cee\": expected one of nash, ce, cce (did you mean",
+    ),
+    (
+        HEAD + LEARNER.replace('"cce"', '["ce", "ce"]'),
+        "learner 'mamex': concept: 'ce' occurs twice, expected different ones",
+    ),
+    (
+        HEAD + LEARNER + "ets = 3.0\n",
+        "[[learner]] 'mamex': unknown key 'ets': expected one of id, name, concept, instances, "
+        "expect, eta, hypotheses, mode (did you mean 'eta'?)",
+    ),
+    (
+        HEAD + LEARNER + "eta = 0.0\n",
+        '[[learner]] \'mamex\': eta is 0.0: expected "paper", "tuned" or a positive number',
+    ),
+    (
+        HEAD + LEARNER + 'eta = "tuend"\n',
+        '[[learner]] \'mamex\': eta is "tuend": expected "paper", "tuned" or a positive number',
+    ),
+    (
+        HEAD + LEARNER + 'instances = ["lok"]\n',
+        "[[learner]] 'mamex': instances is \"lok\": expected one of lock (did you mean 'lock'?)",
+    ),
+    (
+        HEAD + LEARNER + 'expect = "holds"\n',
+        "[[learner]] 'mamex': expect is \"holds\": expected one of violated",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), MISTAKES)
+def test_mistakes_name_file_key_and_allowed_values(text: str, message: str) -> None:
+    with pytest.raises(SuiteError) as caught:
+        parse(text)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith("mine.toml")
+
+
+def test_suites_by_name_or_path(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(HEAD + LEARNER)
+    assert read_suite(path).name == "mine"
+    for name in content.suites():
+        assert read_suite(name).name == name
+    with pytest.raises(SuiteError, match=r"unknown suite 'smok': .*did you mean 'smoke'\?"):
+        read_suite("smok")
+    with pytest.raises(SuiteError, match=r"no suite file .*absent.toml"):
+        read_suite(tmp_path / "absent.toml")
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(SuiteError, match="cannot be read"):
+        read_suite(path)
+
+
+def test_files_come_with_their_bytes_and_generators(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.dirichlet(np.ones(3), size=(2, 3, 4))
+    save(MarkovGame(rows, rng.random((2, 2, 3, 4)), (2, 2)), tmp_path / "mine.npz")
+    text = (
+        '[[instance]]\nid = "mine"\nfile = "mine.npz"\npolicies = { sample = [5, 6] }\n'
+        "hypotheses = { net = 7 }\n" + LEARNER
+    )
+    spec = parse(text, tmp_path).instances[0]
+    (tmp_path / "mine.npz").unlink()  # the bytes have been read
+    instance = build(spec, "mine.toml")
+    assert instance.policies.counts == (5, 6)
+    assert isinstance(instance.hypothesis(), ModelClass)
+    assert instance.hypothesis().size == 7
+    again = parse_suite(text, "mine.toml", "mine", Path("/nowhere"), {"mine": spec.data})
+    assert again.instances[0].data == spec.data
+    (tmp_path / "mine.npz").write_bytes(b"junk")
+    with pytest.raises(SuiteError, match=r"^mine.toml: \[\[instance\]\] 'mine': 'mine.npz' is not"):
+        build(parse(text, tmp_path).instances[0], "mine.toml")
+
+
+def test_refusals_of_a_family_name_the_instance() -> None:
+    suite = parse(HEAD + "parameters = { length = 0 }\n" + LEARNER)
+    with pytest.raises(SuiteError, match=r"^mine.toml: \[\[instance\]\] 'lock': length is 0"):
+        build(suite.instances[0], suite.path)
