@@ -76,30 +76,30 @@ def cell(
             nonvacuous_from=820.0 if identity == "mamex" else None,
             note="",
         )
-    values: dict[str, Any] = dict(
-        instance=instance,
-        learner=identity,
-        learner_name=name,
-        concept=concept,
-        episodes=episodes,
-        eta=0.013 if name == "mamex" else None,
-        options={},
-        status="done",
-        reason="",
-        profile_kind=kind,
-        expected=expected,
-        seeds=tuple(range(seeds)),
-        checkpoints=at,
-        regret=regret,
-        class_regret=regret * 0.7 if kind == "markov" else regret,
-        positive_regret=np.maximum(regret, 0),
-        gap=gap,
-        output_gap=output,
-        best_gap=np.minimum.accumulate(gap, axis=1),
-        diagnostics={"resolves": np.full(seeds, 37.0), "epsilon_sum": np.full(seeds, 0.4)},
-        seconds=np.full(seeds, 0.8) * (1 + len(identity) / 10),
-        bounds=bounds,
-    )
+    values: dict[str, Any] = {
+        "instance": instance,
+        "learner": identity,
+        "learner_name": name,
+        "concept": concept,
+        "episodes": episodes,
+        "eta": 0.013 if name == "mamex" else None,
+        "options": {},
+        "status": "done",
+        "reason": "",
+        "profile_kind": kind,
+        "expected": expected,
+        "seeds": tuple(range(seeds)),
+        "checkpoints": at,
+        "regret": regret,
+        "class_regret": regret * 0.7 if kind == "markov" else regret,
+        "positive_regret": np.maximum(regret, 0),
+        "gap": gap,
+        "output_gap": output,
+        "best_gap": np.minimum.accumulate(gap, axis=1),
+        "diagnostics": {"resolves": np.full(seeds, 37.0), "epsilon_sum": np.full(seeds, 0.4)},
+        "seconds": np.full(seeds, 0.8) * (1 + len(identity) / 10),
+        "bounds": bounds,
+    }
     return Cell(**{**values, **change})
 
 
@@ -129,16 +129,16 @@ def without_data(template: Cell, status: str, reason: str) -> Cell:
 def record(identity: str, family: str, episodes: int) -> InstanceRecord:
     rng = np.random.default_rng(len(identity))
     lower = float(rng.uniform(0.5, 3))
-    bracket: dict[str, Any] | None = dict(
-        lower=0.0 if identity == "linear_q" else lower,
-        upper=lower * float(rng.uniform(1.0, 8.0)),
-        method="clusters of policies (hull)",
-        witness_length=int(rng.integers(3, 60)),
-        episodes=episodes,
-        seconds=0.7,
-        c=2.0,
-        U=31.2,
-    )
+    bracket: dict[str, Any] | None = {
+        "lower": 0.0 if identity == "linear_q" else lower,
+        "upper": lower * float(rng.uniform(1.0, 8.0)),
+        "method": "clusters of policies (hull)",
+        "witness_length": int(rng.integers(3, 60)),
+        "episodes": episodes,
+        "seconds": 0.7,
+        "c": 2.0,
+        "U": 31.2,
+    }
     if identity.startswith("grid"):
         bracket = None
     return InstanceRecord(
@@ -146,7 +146,8 @@ def record(identity: str, family: str, episodes: int) -> InstanceRecord:
         group=identity.split("@")[0],
         family=family,
         parameters={"length": 4, "note": "50 % & more_stuff"},
-        description=f"A synthetic stand-in for the family {family}: numbers invented, 100% made_up.",
+        description=f"A synthetic stand-in for the family {family}: numbers invented, 100% "
+        "made_up.",
         agents=2,
         states=8,
         horizon=4,

@@ -22,7 +22,8 @@ def _markov(cells: Sequence[Cell]) -> str:
     if not any(cell.profile_kind == "markov" for cell in cells):
         return ""
     return (
-        f" Learners marked {MARKOV_MARK} play Markov profiles: their gaps count deviations to every "
+        f" Learners marked {MARKOV_MARK} play Markov profiles: their gaps count deviations to "
+        "every "
         "policy, those of the others deviations inside the policy class."
     )
 
@@ -39,9 +40,11 @@ def regret(record: InstanceRecord, name: str, cells: Sequence[Cell]) -> str:
         delta = bounded[0].bounds.failure_probability if bounded[0].bounds else 0.0
         text += (
             " The explicit bounds have every constant proved: on the mean over seeds, and on each "
-            f"seed with probability at least {1 - delta:g}. The paper shape is the published leading "
+            f"seed with probability at least {1 - delta:g}. The paper shape is the published "
+            "leading "
             "order with constant 1 and is not a bound at finite K. Lower panel: mean over seeds "
-            "divided by the learner’s own explicit bound on the mean; dashed where that bound is not "
+            "divided by the learner’s own explicit bound on the mean; dashed where that bound is "
+            "not "
             "below the trivial one."
         )
     return text + _markov(cells)
@@ -60,10 +63,12 @@ def gaps(record: InstanceRecord, name: str, cells: Sequence[Cell]) -> str:
 def envelope(group: str, name: str, cells: Sequence[Cell]) -> str:
     """Caption of `figures.envelope`."""
     return (
-        f"{group}, {concept(name)}: mean regret (signed sum over agents) at K, on the instance made "
-        f"for K; {seeds(cells)} each, bars: 95 % bootstrap interval of the mean. Slopes: least squares "
-        "on logarithms over all K, 95 % bootstrap interval. The paper shape is not a bound at finite K."
-        + _markov(cells)
+        f"{group}, {concept(name)}: mean regret (signed sum over agents) at K, on the instance "
+        "made "
+        f"for K; {seeds(cells)} each, bars: 95 % bootstrap interval of the mean. Slopes: least "
+        "squares "
+        "on logarithms over all K, 95 % bootstrap interval. The paper shape is not a bound at "
+        "finite K." + _markov(cells)
     )
 
 
@@ -78,8 +83,11 @@ def brackets() -> str:
 def overview(cells: Sequence[Cell]) -> str:
     """Caption of `figures.overview`."""
     return (
-        f"Mean regret at the last episode (signed sum over agents, {seeds(cells)}) as a share of the "
-        "trivial bound, for every instance and learner. Triangles: planted faults. Open marks: Markov "
-        f"profiles ({MARKOV_MARK}), whose gaps count deviations to every policy. Shares at or below "
+        f"Mean regret at the last episode (signed sum over agents, {seeds(cells)}) as a share of "
+        "the "
+        "trivial bound, for every instance and learner. Triangles: planted faults. Open marks: "
+        "Markov "
+        f"profiles ({MARKOV_MARK}), whose gaps count deviations to every policy. Shares at or "
+        "below "
         "0.0001, zero and negative ones too, are drawn on the left edge."
     )

@@ -7,19 +7,18 @@ bytes.
 
 from __future__ import annotations
 
-import base64
 import os
 import re
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mamex_bench import content
 from mamex_bench.errors import InputError
-from mamex_bench.reporting import captions, figures, style, summary, tables
-from mamex_bench.reporting.svg import inline
+from mamex_bench.reporting import captions, figures, render, style, summary, tables
 from mamex_bench.reporting.wording import has_data, markdown, slug
 from mamex_bench.runs.results import Cell, InstanceRecord, Results
 
@@ -27,10 +26,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FORMATS = ("html", "pdf")
-_READER = (
-    "markdown-smart-auto_identifiers+gfm_auto_identifiers+pipe_tables+table_captions"
-    "+tex_math_dollars+implicit_figures+bracketed_spans+fenced_divs"
-)
 
 
 @dataclass(frozen=True)
@@ -48,9 +43,13 @@ def write_report(
     formats: Sequence[str] = FORMATS,
 ) -> list[Path]:
     """Read a results file, judge its claims and write the report; see `write_report_from`."""
-    from mamex_bench.runs.store import load_results
+    from mamex_bench import claims
+    from mamex_bench.runs.results import load_results
 
-    return write_report_from(load_results(Path(results_path)), output_dir, formats)
+    results = load_results(Path(results_path))
+    if not results.verdicts:
+        results = replace(results, verdicts=claims.judge_all(results))
+    return write_report_from(results, output_dir, formats)
 
 
 def write_report_from(
@@ -159,7 +158,7 @@ class Document:
                 title = f"envelope-{slug(name)}-{concept}"
                 caption = captions.envelope(name, concept, cells)
                 slugs.append(
-                    self._figure(title, caption, lambda c=cells: figures.envelope(c, self.styles))
+                    self._figure(title, caption, partial(figures.envelope, cells, self.styles))
                 )
             if slugs:
                 groups.append({"id": name, "slugs": slugs})
@@ -168,35 +167,48 @@ class Document:
     def _add_instance(self, record: InstanceRecord) -> dict[str, Any]:
         results, styles = self.results, self.styles
         drawn = []
-        for concept, cells in _by_concept(results.cells, [record.id]):
+        largest = max(
+            (r for r in results.instances if r.group == record.group), key=lambda r: r.episodes
+        )
+        own_concepts = _by_concept(results.cells, [record.id]) if largest is record else []
+        for concept, cells in own_concepts:
             ending = f"{slug(record.id)}-{concept}"
             drawn.append(
                 self._figure(
                     f"regret-{ending}",
                     captions.regret(record, concept, cells),
-                    lambda c=cells: figures.regret(c, styles),
+                    partial(figures.regret, cells, styles),
                 )
             )
             drawn.append(
                 self._figure(
                     f"gaps-{ending}",
                     captions.gaps(record, concept, cells),
-                    lambda c=cells: figures.gaps(c, styles),
+                    partial(figures.gaps, cells, styles),
                 )
             )
-        own = [
+        opening = [self._table(tables.rivals(results, record.id))]
+        closing = [
             self._table(make(results, record.id))
-            for make in (tables.rivals, tables.exponents, tables.episodes_until)
+            for make in (tables.bounds, tables.exponents, tables.episodes_until)
         ]
         reasons = {c.reason for c in results.cells if c.instance == record.id and c.reason}
+        notes = {
+            c.bounds.note
+            for c in results.cells
+            if c.instance == record.id and c.bounds is not None and c.bounds.note
+        }
         return {
+            "notes": sorted(notes),
             "id": record.id,
             "slug": slug(record.id),
             "description": record.description,
             "facts": summary.facts(record),
             "known": summary.known(record),
             "figures": drawn,
-            "tables": [name for name in own if name],
+            "elsewhere": "" if largest is record else largest.id,
+            "opening": [name for name in opening if name],
+            "tables": [name for name in closing if name],
             "reason": "; ".join(sorted(reasons)) or "nothing was run.",
         }
 
@@ -231,7 +243,7 @@ class Document:
             missing="missing" in self.tables,
             groups=self._groups,
             instances=self._instances,
-            theory=_theory_pages(),
+            theory=render.theory_pages(),
             suite_code=_code_block(results.suite_text, "toml"),
             table=lambda name: (
                 self.tables[name].to_markdown(anchored=True) if name in self.tables else ""
@@ -256,36 +268,12 @@ class Document:
 
     def html(self, work: Path) -> str:
         """One HTML page that needs no other file; figures are read from `work`/figures."""
-        reports = content.find("reports")
-        page = _pandoc(
-            self.markdown(),
-            "html5",
-            ["--mathml", "--section-divs", "--toc", "--toc-depth=2", "--template=report.html"],
-        )
-
-        def picture(match: re.Match[str]) -> str:
-            name = match.group(1)
-            drawing = (work / "figures" / f"{name}.svg").read_text(encoding="utf-8")
-            return inline(drawing, name, self.figures[name].caption)
-
-        page = re.sub(r'<img\s[^>]*?src="figures/([\w-]+)\.svg"[^>]*?/?>', picture, page)
-        css = _font_faces(reports / "fonts") + (reports / "report.css").read_text("utf-8")
-        return page.replace("/*STYLE*/", css + _dark_variables())
+        titles = {name: figure.caption for name, figure in self.figures.items()}
+        return render.html(self.markdown(), work / "figures", titles)
 
     def pdf(self, work: Path) -> bytes:
         """The PDF; figures are read from `work`/figures."""
-        import typst
-
-        source = _pandoc(self.markdown(), "typst", ["--template=report.typ"])
-        path = work / "report.typ"
-        path.write_text(source, encoding="utf-8")
-        return typst.compile(
-            str(path),
-            root=str(work),
-            font_paths=[str(content.find("reports") / "fonts")],
-            ignore_system_fonts=True,
-            timestamp=0,
-        )
+        return render.pdf(self.markdown(), work)
 
 
 def _by_concept(cells: Sequence[Cell], instances: Sequence[str]) -> list[tuple[str, list[Cell]]]:
@@ -303,68 +291,6 @@ def _figure_markdown(illustration: Illustration) -> str:
 def _code_block(text: str, language: str) -> str:
     fence = "`" * max([3, *(len(run) + 1 for run in re.findall(r"`+", text))])
     return f"{fence} {language}\n{text.rstrip()}\n{fence}\n"
-
-
-def _theory_pages() -> list[str]:
-    """The pages of theory, headings moved down one level, anchors made unique by page."""
-    try:
-        paths = sorted(content.find("theory").glob("*.md"))
-    except InputError:
-        return []
-    pages = []
-    for path in paths:
-        if path.stem.lower() == "readme":
-            continue
-        text = path.read_text(encoding="utf-8").strip()
-        text = re.sub(r"^(#+ )", r"#\1", text, flags=re.MULTILINE)
-        text = re.sub(r"\]\((?:\./)?([\w-]+)\.md(?:#[\w-]+)?\)", r"](#theory-\1)", text)
-        text = re.sub(r"^(## .*?)\s*$", rf"\1 {{#theory-{path.stem}}}", text, count=1, flags=re.M)
-        pages.append(text + "\n")
-    return pages
-
-
-def _pandoc(source: str, target: str, options: Sequence[str]) -> str:
-    import pypandoc
-
-    reports = content.find("reports")
-    options = [
-        *(o.replace("--template=", f"--template={reports}{os.sep}") for o in options),
-        "--standalone",
-        "--number-sections",
-        "--wrap=none",
-        f"--lua-filter={reports / 'filter.lua'}",
-    ]
-    return pypandoc.convert_text(source, target, format=_READER, extra_args=options)
-
-
-def _font_faces(folder: Path) -> str:
-    """@font-face rules with the fonts themselves as data URIs."""
-    rules = []
-    for name, family, weight, slant in (
-        ("STIXTwoText-Regular", "STIX Two Text", 400, "normal"),
-        ("STIXTwoText-Italic", "STIX Two Text", 400, "italic"),
-        ("STIXTwoText-Bold", "STIX Two Text", 700, "normal"),
-        ("STIXTwoMath-Regular", "STIX Two Math", 400, "normal"),
-        ("FiraSans-Regular", "Fira Sans", 400, "normal"),
-        ("FiraSans-Italic", "Fira Sans", 400, "italic"),
-        ("FiraSans-Bold", "Fira Sans", 700, "normal"),
-    ):
-        data = base64.b64encode((folder / f"{name}.woff2").read_bytes()).decode()
-        rules.append(
-            f'@font-face {{ font-family: "{family}"; font-weight: {weight}; font-style: {slant}; '
-            f"src: url(data:font/woff2;base64,{data}) format('woff2'); }}\n"
-        )
-    return "".join(rules)
-
-
-def _dark_variables() -> str:
-    """The figures' colours as variables, exchanged in dark mode."""
-    light = " ".join(f"--f{key[1:]}: {key};" for key in style.THEME)
-    dark = " ".join(f"--f{key[1:]}: {value};" for key, value in style.THEME.items())
-    return (
-        f":root {{ {light} }}\n"
-        f"@media (prefers-color-scheme: dark) {{ @media screen {{ :root {{ {dark} }} }} }}\n"
-    )
 
 
 def _put(path: Path, data: bytes) -> Path:

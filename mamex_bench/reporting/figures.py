@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mamex_bench.model._arrays import Floats
 from mamex_bench.reporting import labels, style
-from mamex_bench.reporting.estimates import exponent, mean_interval
-from mamex_bench.reporting.wording import has_data, learner_label, power
-from mamex_bench.runs.results import Cell, InstanceRecord
+from mamex_bench.reporting.estimates import envelope_fit, mean_interval
+from mamex_bench.reporting.wording import decade, has_data, learner_label, power
+from mamex_bench.runs.results import BoundArrays, Cell, InstanceRecord
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,7 +41,7 @@ def regret(cells: Sequence[Cell], styles: Styles | None = None) -> Figure:
     """
     drawn = [cell for cell in cells if has_data(cell)]
     styles = styles or style.learner_styles([(c.learner, c.learner_name) for c in cells])
-    bounded = [cell for cell in drawn if _has_bound(cell)]
+    bounded = _bounded(drawn)
     with style.paper_style():
         top, ratio_height = 2.55, 0.85 if bounded else 0.0
         figure, (axes, *below) = _panels(
@@ -54,7 +55,7 @@ def regret(cells: Sequence[Cell], styles: Styles | None = None) -> Figure:
             ratios = _ratio_lines(below[0], bounded, styles)
             _finish(figure, [(axes, marks), (below[0], ratios)])
         else:
-            axes.set_xlabel("episodes $K$")
+            axes.set_xlabel("episodes K")
             _finish(figure, [(axes, marks)])
     return figure
 
@@ -75,8 +76,7 @@ def gaps(cells: Sequence[Cell], styles: Styles | None = None) -> Figure:
             (right, "output", "output_gap"),
         ):
             marks = []
-            axes.set_xscale("log")
-            axes.set_yscale("log")
+            _logarithmic(axes)
             for cell in drawn:
                 values = np.asarray(getattr(cell, field), dtype=float)
                 if np.isfinite(values).any():
@@ -84,7 +84,7 @@ def gaps(cells: Sequence[Cell], styles: Styles | None = None) -> Figure:
             for level in LEVELS:
                 axes.axhline(level, color=style.MUTED, linewidth=0.5, zorder=1)
             axes.set_title(title)
-            axes.set_xlabel("episodes $K$")
+            axes.set_xlabel("episodes K")
             axes.set_ylim(bottom=_FLOOR * 0.8)
             if not marks:
                 _note(axes, "not defined for these learners")
@@ -96,17 +96,19 @@ def gaps(cells: Sequence[Cell], styles: Styles | None = None) -> Figure:
 
 def brackets(records: Sequence[InstanceRecord]) -> Figure:
     """Certified interval around the decoupling coefficient, one row per instance, log scale."""
-    known = [record for record in records if record.bracket]
+    known = [
+        (record.id, float(record.bracket["lower"]), float(record.bracket["upper"]))
+        for record in records
+        if record.bracket
+    ]
     with style.paper_style():
         figure, (axes,) = _panels(style.TWO_COLUMNS, [[(0.24 * len(known) + 0.25, 0.0)]], left=1.75)
-        ends = [v for r in known for v in (r.bracket["lower"], r.bracket["upper"])]
-        finite = [float(v) for v in ends if np.isfinite(v) and v > 0] or [1.0]
+        ends = [end for _, *both in known for end in both]
+        finite = [end for end in ends if np.isfinite(end) and end > 0] or [1.0]
         low, high = min(finite) / 1.6, max(finite) * 1.6
-        axes.set_xscale("log")
+        _logarithmic(axes, "x")
         axes.set_xlim(low, high)
-        marks = []
-        for row, record in enumerate(known):
-            lower, upper = float(record.bracket["lower"]), float(record.bracket["upper"])
+        for row, (_, lower, upper) in enumerate(known):
             start, stop = max(lower, low), min(upper, high)
             axes.plot([start, stop], [row, row], color=style.BLUE, linewidth=2.2, alpha=0.55)
             for value, marker in ((lower, "|"), (upper, "|")):
@@ -118,12 +120,20 @@ def brackets(records: Sequence[InstanceRecord]) -> Figure:
                 axes.plot([high], [row], ">", color=style.BLUE, markersize=4, clip_on=False)
             factor = upper / lower if lower > 0 and np.isfinite(upper) else np.inf
             text = f"× {factor:.3g}" if np.isfinite(factor) else "open"
-            marks.append(labels.EndLabel(stop, row, text, style.INK))
-        axes.set_yticks(range(len(known)), [record.id for record in known])
+            axes.text(
+                1.015,
+                row,
+                text,
+                transform=axes.get_yaxis_transform(),
+                fontsize=style.SMALL,
+                verticalalignment="center_baseline",
+            )
+        axes.set_yticks(range(len(known)), [identity for identity, *_ in known])
         axes.set_ylim(len(known) - 0.5, -0.5)
         axes.grid(visible=False, axis="y")
-        axes.set_xlabel("decoupling coefficient $d$ at the suite's $K$ (no unit)")
-        _finish(figure, [(axes, marks)])
+        axes.set_xlabel("decoupling coefficient d at the suite's K (no unit)")
+        box = axes.get_position()
+        axes.set_position((box.x0, box.y0, box.width - 0.07, box.height))
     return figure
 
 
@@ -137,8 +147,7 @@ def envelope(cells: Sequence[Cell], styles: Styles | None = None) -> Figure:
     styles = styles or style.learner_styles([(c.learner, c.learner_name) for c in cells])
     with style.paper_style():
         figure, (axes,) = _panels(style.TWO_COLUMNS, [[(2.5, 0.0)]])
-        axes.set_xscale("log")
-        axes.set_yscale("log")
+        _logarithmic(axes)
         marks: list[labels.EndLabel] = []
         finals = [np.asarray(c.regret, dtype=float)[:, -1].sum(axis=1) for c in drawn]
         positive = [float(f.mean()) for f in finals if f.mean() > 0]
@@ -152,7 +161,7 @@ def envelope(cells: Sequence[Cell], styles: Styles | None = None) -> Figure:
             spans = np.maximum([mean_interval(v) for v in values], floor)
             axes.vlines(at, spans[:, 0], spans[:, 1], color=look.color, linewidth=1.2)
             axes.plot(at, means, "o", color=look.color, markersize=3.2)
-            fit = exponent(at, values)
+            fit = envelope_fit(at, values)
             text = learner_label(own[0])
             if fit is not None:
                 line = np.exp(fit.intercept + fit.slope * np.log(at))
@@ -160,8 +169,8 @@ def envelope(cells: Sequence[Cell], styles: Styles | None = None) -> Figure:
                 text += f": slope {fit.slope:.2f} [{fit.low:.2f}, {fit.high:.2f}]"
             marks.append(labels.EndLabel(at[-1], means[-1], text, look.color))
         marks += _envelope_bounds(axes, drawn)
-        axes.set_xlabel("episodes $K$ (a new instance for each)")
-        axes.set_ylabel("mean regret at $K$,\nsum over agents (return)")
+        axes.set_xlabel("episodes K (a new instance for each)")
+        axes.set_ylabel("mean regret at K,\nsum over agents (return)")
         _finish(figure, [(axes, marks)])
     return figure
 
@@ -192,7 +201,7 @@ def overview(cells: Sequence[Cell], scales: Mapping[str, float], styles: Styles)
                 (handle,) = axes.plot(
                     [share],
                     [instances.index(cell.instance)],
-                    _marker(cell),
+                    look.marker,
                     color=look.color,
                     markersize=4.6,
                     markerfacecolor="none" if cell.profile_kind == "markov" else look.color,
@@ -201,14 +210,14 @@ def overview(cells: Sequence[Cell], scales: Mapping[str, float], styles: Styles)
                     clip_on=False,
                 )
                 handles.setdefault(learner_label(cell), handle)
-            axes.set_xscale("log")
+            _logarithmic(axes, "x")
             axes.set_xlim(_FLOOR * 0.7, 2.0)
             axes.axvline(1.0, color=style.MUTED, linewidth=0.6)
             axes.set_title(concept.upper() if concept != "nash" else "Nash")
             axes.set_ylim(len(instances) - 0.5, -0.5)
             axes.set_yticks(range(len(instances)), instances if axes is panels[0] else [])
         figure.supxlabel(
-            "mean regret at $K$ / trivial bound (no unit; 1: as bad as possible)",
+            "mean regret at K / trivial bound (no unit; 1: as bad as possible)",
             fontsize=8,
             y=0.52 / figure.get_figheight(),
         )
@@ -228,21 +237,22 @@ def overview(cells: Sequence[Cell], scales: Mapping[str, float], styles: Styles)
 # ----- parts -------------------------------------------------------------------------------------
 
 
-def _has_bound(cell: Cell) -> bool:
-    return cell.bounds is not None and bool(np.isfinite(cell.bounds.explicit).any())
+def _bounded(cells: Sequence[Cell]) -> list[tuple[Cell, BoundArrays]]:
+    """The cells that an explicit bound speaks of, each with its bounds."""
+    return [
+        (cell, cell.bounds)
+        for cell in cells
+        if cell.bounds is not None and np.isfinite(cell.bounds.explicit).any()
+    ]
 
 
-def _total(cell: Cell) -> np.ndarray:
+def _total(cell: Cell) -> Floats:
     """Cumulative signed regret summed over agents, (N, P)."""
     return np.asarray(cell.regret, dtype=float).sum(axis=2)
 
 
-def _marker(cell: Cell) -> str:
-    return "^" if cell.learner_name.startswith("planted") else "o"
-
-
 def _curve(
-    axes: Axes, cell: Cell, values: np.ndarray, look: style.LineStyle, floor: float
+    axes: Axes, cell: Cell, values: Floats, look: style.LineStyle, floor: float
 ) -> labels.EndLabel:
     """Median and band of `values` (N, P) over seeds; what is at or below `floor` lies on it."""
     at = np.asarray(cell.checkpoints, dtype=float)
@@ -254,37 +264,36 @@ def _curve(
 
 
 def _regret_lines(axes: Axes, cells: Sequence[Cell], styles: Styles) -> list[labels.EndLabel]:
-    axes.set_xscale("log")
-    axes.set_yscale("log")
+    _logarithmic(axes)
     medians = [np.median(_total(cell), axis=0) for cell in cells]
     positive = np.concatenate([m[m > 0] for m in medians] or [np.ones(1)])
     floor = max(float(positive.min()) / 2, float(positive.max()) * 1e-5) if positive.size else 0.1
-    marks = [_curve(axes, c, _total(c), styles[c.learner], floor) for c in cells]
-    axes.set_ylim(bottom=floor * 0.9)
-    return marks
+    return [_curve(axes, c, _total(c), styles[c.learner], floor) for c in cells]
 
 
-def _bound_lines(axes: Axes, cells: Sequence[Cell], styles: Styles) -> list[labels.EndLabel]:
+def _bound_lines(
+    axes: Axes, cells: Sequence[tuple[Cell, BoundArrays]], styles: Styles
+) -> list[labels.EndLabel]:
     """Trivial line, explicit bounds and paper shape; each distinct curve once."""
     marks: list[labels.EndLabel] = []
     if not cells:
         return marks
-    at = np.asarray(cells[0].checkpoints, dtype=float)
-    trivial = np.asarray(cells[0].bounds.trivial, dtype=float)
+    first, its = cells[0]
+    at = np.asarray(first.checkpoints, dtype=float)
+    trivial = np.asarray(its.trivial, dtype=float)
     axes.plot(at, trivial, color=style.MUTED, linewidth=0.9, zorder=2)
     marks.append(labels.EndLabel(at[-1], trivial[-1], "trivial bound", style.MUTED))
-    seen: list[np.ndarray] = []
+    seen: list[Floats] = []
     kinds = (
         ("explicit", "explicit bound, mean", "-", 1.2, False),
         ("explicit_probability", "explicit bound, probability", (0, (5, 1.6)), 1.0, False),
         ("paper_shape", "paper shape (no bound at finite K)", (0, (1, 1.8)), 1.0, True),
     )
-    first = cells[0].learner
-    for cell in cells:
+    for cell, bounds in cells:
         at = np.asarray(cell.checkpoints, dtype=float)
         for field, name, dashes, width, italic in kinds:
-            curve = np.asarray(getattr(cell.bounds, field), dtype=float)
-            main = cell.learner == first
+            curve = np.asarray(getattr(bounds, field), dtype=float)
+            main = cell.learner == first.learner
             known = any(np.allclose(curve, other, equal_nan=True) for other in seen)
             if known or not np.isfinite(curve[-1]) or (not main and field != "explicit"):
                 continue
@@ -299,18 +308,19 @@ def _bound_lines(axes: Axes, cells: Sequence[Cell], styles: Styles) -> list[labe
     return marks
 
 
-def _ratio_lines(axes: Axes, cells: Sequence[Cell], styles: Styles) -> list[labels.EndLabel]:
-    axes.set_xscale("log")
-    axes.set_yscale("log")
+def _ratio_lines(
+    axes: Axes, cells: Sequence[tuple[Cell, BoundArrays]], styles: Styles
+) -> list[labels.EndLabel]:
+    _logarithmic(axes)
     axes.axhline(1.0, color=style.INK, linewidth=0.7, zorder=1)
     marks = []
     curves = []
-    for cell in cells:
+    for cell, bounds in cells:
         at = np.asarray(cell.checkpoints, dtype=float)
-        bound = np.asarray(cell.bounds.explicit, dtype=float)
+        bound = np.asarray(bounds.explicit, dtype=float)
         ratio = _total(cell).mean(axis=0) / bound
         curves.append(ratio[ratio > 0])
-        vacuous = bound >= np.asarray(cell.bounds.trivial, dtype=float)
+        vacuous = bound >= np.asarray(bounds.trivial, dtype=float)
         color = styles[cell.learner].color
         sharp = np.where(vacuous | (ratio <= 0), np.nan, ratio)
         loose = np.where(ratio <= 0, np.nan, ratio)
@@ -322,27 +332,44 @@ def _ratio_lines(axes: Axes, cells: Sequence[Cell], styles: Styles) -> list[labe
     low = max(float(values.min()), float(values.max()) * 1e-5) if values.size else 0.1
     axes.set_ylim(min(low, 1.0) / 2, max(float(values.max()) if values.size else 1.0, 1.0) * 3)
     axes.set_ylabel("mean /\nexplicit bound")
-    axes.set_xlabel("episodes $K$")
+    axes.set_xlabel("episodes K")
     return marks
 
 
 def _envelope_bounds(axes: Axes, cells: Sequence[Cell]) -> list[labels.EndLabel]:
     """Bounds of the first bounded learner at each K."""
-    bounded = [cell for cell in cells if _has_bound(cell)]
+    bounded = _bounded(cells)
     if not bounded:
         return []
-    own = sorted((c for c in bounded if c.learner == bounded[0].learner), key=lambda c: c.episodes)
-    at = np.array([c.episodes for c in own], dtype=float)
+    first = bounded[0][0]
+    own = sorted(
+        (pair for pair in bounded if pair[0].learner == first.learner),
+        key=lambda pair: pair[0].episodes,
+    )
+    at = np.array([cell.episodes for cell, _ in own], dtype=float)
     marks = []
     for field, name, color, dashes, italic in (
         ("trivial", "trivial bound", style.MUTED, "-", False),
-        ("explicit", f"explicit bound, mean ({learner_label(own[0])})", style.INK, "-", False),
+        ("explicit", f"explicit bound, mean ({learner_label(first)})", style.INK, "-", False),
         ("paper_shape", "paper shape (no bound at finite K)", style.MUTED, (0, (1, 1.8)), True),
     ):
-        curve = np.array([np.asarray(getattr(c.bounds, field), dtype=float)[-1] for c in own])
+        curve = np.array([float(getattr(bounds, field)[-1]) for _, bounds in own])
         axes.plot(at, curve, color=color, linestyle=dashes, linewidth=1.0, zorder=2)
         marks.append(labels.EndLabel(at[-1], float(curve[-1]), name, color, italic))
     return marks
+
+
+def _logarithmic(axes: Axes, which: str = "xy") -> None:
+    """Logarithmic axes with ticks 0.01, 0.1, 1, 10, 100, 10³ and silent minor ticks."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    for name in which:
+        axis = getattr(axes, f"{name}axis")
+        getattr(axes, f"set_{name}scale")("log")
+        axis.set_major_locator(LogLocator(numticks=9))
+        axis.set_minor_locator(LogLocator(subs=(2, 5), numticks=99))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: decade(value)))
+        axis.set_minor_formatter(NullFormatter())
 
 
 def _note(axes: Axes, text: str) -> None:
@@ -380,10 +407,11 @@ def _finish(figure: Figure, marked: Sequence[tuple[Axes, list[labels.EndLabel]]]
     """Make room right of every panel for its longest label, then write the labels."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    canvas = FigureCanvasAgg(figure)
-    renderer = canvas.get_renderer()
+    renderer: Any = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
     columns: dict[float, float] = {}
     for axes, marks in marked:
+        axes.set_xlim(axes.get_xlim())
+        axes.set_ylim(axes.get_ylim())
         texts = [mark.text for mark in marks]
         need = 0.0
         for text in texts:

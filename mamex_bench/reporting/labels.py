@@ -82,8 +82,10 @@ def draw(axes: Axes, labels: Sequence[EndLabel], size: float, gap: float = 0.18)
             clip_on=False,
             gid="leader",
         )
+        left, middle = inverse.transform((column + 1, centre))
         axes.text(
-            *inverse.transform((column + 1, centre)),
+            left,
+            middle,
             label.text,
             transform=axes.transAxes,
             color=label.color,

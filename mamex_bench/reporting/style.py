@@ -6,7 +6,6 @@ smaller than 7 pt. `THEME` lists the colours that the HTML report exchanges in d
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -49,6 +48,7 @@ class LineStyle:
     color: str
     dashes: str | tuple[int, tuple[float, ...]] = "-"
     width: float = 1.3
+    marker: str = "o"
 
 
 _KNOWN = {
@@ -58,9 +58,9 @@ _KNOWN = {
     "optimistic_vi": LineStyle(GREEN),
     "optimistic_vi_tuned": LineStyle(PURPLE),
     "optimistic_vi_tuned_lazy": LineStyle(SKY),
-    "planted_no_optimism": LineStyle(VERMILLION, (0, (4, 1.5))),
-    "planted_wrong_sign": LineStyle(VERMILLION, (0, (1.2, 1.2))),
-    "planted_ignored_step": LineStyle(VERMILLION, (0, (5, 1.5, 1.2, 1.5))),
+    "planted_no_optimism": LineStyle(VERMILLION, (0, (4, 1.5)), marker="^"),
+    "planted_wrong_sign": LineStyle(VERMILLION, (0, (1.2, 1.2)), marker="v"),
+    "planted_ignored_step": LineStyle(VERMILLION, (0, (5, 1.5, 1.2, 1.5)), marker=">"),
 }
 _SPARE = (SKY, PURPLE, GREEN, ORANGE, BLUE, GREY)
 _SPARE_DASHES = ((0, (3, 1)), (0, (5, 1, 1, 1)), (0, (1, 1)))
@@ -84,7 +84,7 @@ def learner_styles(learners: Sequence[tuple[str, str]]) -> dict[str, LineStyle]:
             spare = len([1 for other in uses if other not in _KNOWN]) - 1
             base = LineStyle(_SPARE[spare % len(_SPARE)], _SPARE_DASHES[spare % 3])
         if used:
-            base = LineStyle(base.color, _SPARE_DASHES[(used - 1) % 3], 1.2)
+            base = LineStyle(base.color, _SPARE_DASHES[(used - 1) % 3], 1.2, "sDP"[(used - 1) % 3])
         styles[identity] = base
     return styles
 
@@ -131,19 +131,9 @@ def paper_style() -> Iterator[None]:
     import seaborn as sns
 
     _register_fonts()
-    # The fallback faces have one weight only, which is no news.
-    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
-    settings: dict[str, Any] = {
+    settings: Any = {
         **sns.axes_style("ticks"),
-        "font.family": ["Fira Sans", "STIX Two Math", "DejaVu Sans"],
-        "mathtext.fontset": "custom",
-        "mathtext.rm": "Fira Sans",
-        "mathtext.it": "Fira Sans:italic",
-        "mathtext.bf": "Fira Sans:bold",
-        "mathtext.bfit": "Fira Sans:italic",
-        "mathtext.cal": "Fira Sans",
-        "mathtext.sf": "Fira Sans",
-        "mathtext.tt": "Fira Sans",
+        "font.family": ["Fira Sans", "DejaVu Sans"],
         "font.size": 8.0,
         "axes.titlesize": 8.5,
         "axes.titleweight": 700,

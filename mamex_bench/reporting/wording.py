@@ -45,6 +45,14 @@ def power(value: float) -> str:
     return f"{mantissa:.1f} × 10{str(exponent).translate(_RAISED)}".replace("-", "−", 1)
 
 
+def decade(value: float) -> str:
+    """A tick of a logarithmic axis: 0.01, 0.1, 1, 10, 100, 10³, ..."""
+    exponent = round(math.log10(value)) if value > 0 else 0
+    if -3 < exponent < 3:
+        return f"{10.0**exponent:g}"
+    return f"10{str(exponent).translate(_RAISED)}"
+
+
 def number(value: float | int | None, digits: int = 3) -> str:
     """A number to `digits` significant digits; thin spaces between thousands, powers of ten."""
     if value is None or (isinstance(value, float) and math.isnan(value)):

@@ -1,0 +1,81 @@
+"""A table as data, and as Markdown (for the document and by itself) and LaTeX."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mamex_bench.reporting import style
+from mamex_bench.reporting.wording import latex, markdown
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A table entry with a status: the sign, then words, in the status's colour."""
+
+    status: style.Status
+    text: str
+
+
+Entry = str | Mark
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text with a caption; `align` holds one of "l", "r", "c" per column."""
+
+    slug: str
+    caption: str
+    header: tuple[str, ...]
+    align: str
+    rows: tuple[tuple[Entry, ...], ...]
+
+    def to_markdown(self, anchored: bool = False) -> str:
+        """A pipe table with its caption; `anchored` adds the anchor and status classes."""
+        marks = {"l": ":---", "r": "---:", "c": ":---:"}
+        lines = [
+            "| " + " | ".join(markdown(cell) for cell in self.header) + " |",
+            "| " + " | ".join(marks[a] for a in self.align) + " |",
+        ]
+        for row in self.rows:
+            cells = [_markdown_entry(entry, anchored) for entry in row]
+            lines.append("| " + " | ".join(cells) + " |")
+        body = "\n".join([*lines, "", f": {markdown(self.caption)}"])
+        if not anchored:
+            return body + "\n"
+        width = " .wide" if len(self.header) > 7 else ""
+        return f"::: {{#tbl:{self.slug} .table{width}}}\n{body}\n:::\n"
+
+    def to_latex(self) -> str:
+        """A booktabs table (packages booktabs and amssymb)."""
+        head = " & ".join(latex(cell) for cell in self.header)
+        rows = [" & ".join(_latex_entry(entry) for entry in row) + r" \\" for row in self.rows]
+        return "\n".join(
+            [
+                r"\begin{table}",
+                r"  \centering\small",
+                rf"  \caption{{{latex(self.caption)}}}",
+                rf"  \label{{tab:{self.slug}}}",
+                rf"  \begin{{tabular}}{{{self.align}}}",
+                r"    \toprule",
+                rf"    {head} \\",
+                r"    \midrule",
+                *(f"    {row}" for row in rows),
+                r"    \bottomrule",
+                r"  \end{tabular}",
+                r"\end{table}",
+                "",
+            ]
+        )
+
+
+def _markdown_entry(entry: Entry, anchored: bool) -> str:
+    if isinstance(entry, str):
+        return markdown(entry)
+    text = f"{entry.status.symbol} {markdown(entry.text)}".strip()
+    return f"[{text}]{{.status .{entry.status.css}}}" if anchored else text
+
+
+def _latex_entry(entry: Entry) -> str:
+    if isinstance(entry, str):
+        return latex(entry)
+    return latex(f"{entry.status.symbol} {entry.text}".strip())
