@@ -144,8 +144,11 @@ def _report(options: argparse.Namespace) -> int:
     if not formats or set(formats) - {"html", "pdf"}:
         raise InputError(f"--format {options.format!r}: expected html, pdf or html,pdf")
     output = options.output or Path(options.results).with_suffix("")
-    for path in write_report(options.results, output, formats=formats):
-        print(path)
+    written = write_report(options.results, output, formats=formats)
+    documents = [path for path in written if path.parent == Path(output)]
+    print(*documents, sep="\n")
+    if len(written) > len(documents):
+        print(f"and {len(written) - len(documents)} figures and tables beside them")
     return _judge(experiments.results(options.results))
 
 

@@ -309,3 +309,77 @@ def test_a_closed_pipe_ends_quietly():
     process.stderr.close()
     assert process.wait() == 0
     assert error == b""
+
+
+# --- one suite from end to end ---------------------------------------------------------------
+
+SUITE = """
+episodes = 40
+seeds = 2
+[[instance]]
+id = "needle"
+family = "needle"
+[[learner]]
+id = "mamex"
+concept = ["nash", "cce"]
+eta = "tuned"
+[[learner]]
+id = "uniform"
+concept = ["cce"]
+"""
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """A suite file and its results, run by the command line."""
+    folder = tmp_path_factory.mktemp("suite")
+    (folder / "tiny.toml").write_text(SUITE, encoding="utf-8")
+    arguments = ["run", str(folder / "tiny.toml"), "--output", str(folder / "tiny.sqlite")]
+    assert cli.main([*arguments, "--workers", "1", "--quiet"]) == 0
+    return folder
+
+
+def test_the_same_command_goes_on_where_it_stopped(capsys, tiny):
+    path = tiny / "tiny.sqlite"
+    cells = experiments.results(path).cells
+    assert len(cells) == 3
+    arguments = ["run", str(tiny / "tiny.toml"), "--output", str(path), "--workers", "1"]
+    code, out, _ = run(capsys, *arguments)
+    assert code == 0
+    assert f"results: {path}" in out
+    again = experiments.results(path).cells
+    assert [cell.seconds.tolist() for cell in again] == [cell.seconds.tolist() for cell in cells]
+
+
+def test_an_edited_suite_is_refused_and_the_results_stay(capsys, tiny, tmp_path):
+    edited = tmp_path / "tiny.toml"
+    edited.write_text(SUITE.replace("seeds = 2", "seeds = 3"), encoding="utf-8")
+    before = (tiny / "tiny.sqlite").read_bytes()
+    code, _, err = run(capsys, "run", str(edited), "--output", str(tiny / "tiny.sqlite"))
+    assert code == 2
+    assert one_sentence(err)
+    assert (tiny / "tiny.sqlite").read_bytes() == before
+
+
+def test_claims_verify_and_compare_read_the_results(capsys, tiny):
+    path = str(tiny / "tiny.sqlite")
+    code, out, _ = run(capsys, "claims", path)
+    assert code == 0
+    assert "regret_in_expectation" in out
+    assert run(capsys, "verify", path)[0] == 0
+    code, out, _ = run(capsys, "compare", path, path)
+    assert code == 0
+    rows = [line.split() for line in out.splitlines()[2:]]
+    assert len(rows) == 3
+    assert all(row[4] == row[5] for row in rows)
+
+
+def test_damaged_results_are_refused(capsys, tmp_path):
+    path = tmp_path / "damaged.sqlite"
+    path.write_bytes(b"SQLite format 3\0" + b"nonsense" * 100)
+    for command in ("claims", "verify", "report"):
+        code, _, err = run(capsys, command, str(path))
+        assert code == 2
+        assert one_sentence(err)
+        assert "damaged.sqlite" in err
+    assert [p.name for p in tmp_path.iterdir()] == ["damaged.sqlite"]
