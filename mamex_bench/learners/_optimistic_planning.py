@@ -188,6 +188,16 @@ class OptimisticValueIteration(FusedLearner):
             self.episode += count
         return played
 
+    def interval(self) -> tuple[Floats, Floats]:
+        """Bounds (low, high), each (n,), on the agents' values at the start, of the coming plan.
+
+        When the confidence bounds hold, low is at most what the plan pays and high at least what
+        the best deviation from it pays.
+        """
+        self.choose()
+        start = self._problem.initial
+        return start @ self._plan.value_low[0], start @ self._plan.value_high[0]
+
     def output_profile(self) -> MarkovProfile:
         """The plan of least max_i (V_high,i - V_low,i) at the start among those made so far."""
         self.choose()

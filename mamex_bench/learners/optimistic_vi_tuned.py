@@ -4,7 +4,7 @@ As `optimistic_vi`, with three changes, all in favour of the learner:
 
 * The bonus has the Hoeffding shape for a single value function, without the factor sqrt(S), and
   a free scale: beta_ih,t = scale * R_ih sqrt(iota / t), iota = log(S A H K / p).
-  scale = 1/sqrt(2) would cover a V that does not depend on the data; the default, 0.1, was
+  scale = 1/sqrt(2) would cover a V that does not depend on the data; the default, 0.05, was
   chosen on small games (it is part of no proof).
 * R_ih is what is left to be gained after step h by the known rewards alone,
   sum_{g > h} (max r_ig - min r_ig), instead of H: zero at the last step, small where rewards are
@@ -29,7 +29,7 @@ from mamex_bench.model._arrays import positive_integer
 from mamex_bench.model.game import MarkovGame
 from mamex_bench.model.instance import Instance
 
-SCALE = 0.1
+SCALE = 0.05
 
 
 def make(
