@@ -17,8 +17,10 @@ from mamex_bench.model._arrays import Floats, Ints, frozen
 ROW_LIMIT = 1536
 RUN_LIMIT = 20_000
 STRIDE = 0.1
-POLISHED = 4
 SWEEPS = 12
+# Local search compares all pairs of rows: polish fewer starts when there are many.
+POLISH_WORK = 1.2e6
+EXHAUST_LIMIT = 2e6
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +109,9 @@ def candidates(discrepancy: Discrepancy) -> Rows:
     """
     errors = discrepancy.errors
     M, F = errors.shape
+    positive = np.argwhere(errors > 0.0)
+    if len(positive) <= ROW_LIMIT // 2:
+        return gather(discrepancy, positive[:, 1].copy(), positive[:, 0].copy())
     if discrepancy.shared:
         table = discrepancy.own
         top = np.maximum(errors.max(axis=0), 0.0)
@@ -143,6 +148,11 @@ def search(discrepancy: Discrepancy, mus: Floats, episodes: int, burn: float) ->
     # One pair alone: max e / b.
     largest = np.array([int(rows.error.argmax())])
     best = rows.witness(largest, np.ones(1, dtype=np.int64), burn)
+    if episodes * np.log(max(rows.error.size, 2)) <= np.log(EXHAUST_LIMIT):
+        sequence = np.empty(episodes, dtype=np.int64)
+        kernel.exhaust(rows.error, rows.local, rows.table, episodes, burn, sequence)
+        played = sequence[sequence >= 0]
+        return rows.witness(played, np.ones_like(played), burn)
     starts: list[tuple[float, float, Ints, Ints]] = []
     reveal = np.minimum(rows.table, rows.error).sum(axis=1)
     tie = reveal[rows.local] / max(float(reveal.max()), 1e-300) * rows.error.max()
@@ -165,7 +175,8 @@ def search(discrepancy: Discrepancy, mus: Floats, episodes: int, burn: float) ->
             starts.append((found.value, float(mu), runs[:size], times[:size]))
             best = max(best, found, key=lambda w: w.value)
     starts.sort(key=lambda start: -start[0])
-    for _, mu, runs, times in starts[:POLISHED]:
+    polished = int(np.clip(POLISH_WORK / rows.error.size**2, 1, 4))
+    for _, mu, runs, times in starts[:polished]:
         best = max(best, polish(rows, runs, times, mu, episodes, burn), key=lambda w: w.value)
     return best
 
@@ -179,7 +190,9 @@ def polish(rows: Rows, runs: Ints, times: Ints, mu: float, episodes: int, burn: 
     place[counts == 0] = np.inf
     order = np.argsort(place, kind="stable").astype(np.int64)
     best = rows.witness(order, counts[order], burn)
-    for _ in range(4):
+    for attempt in range(4):
+        if attempt == 0 and counts.sum() == episodes:
+            order, counts = capped(rows, order, mu, episodes)
         kernel.improve(rows.error, rows.local, rows.table, mu, episodes, order, counts, SWEEPS)
         found = rows.witness(order, counts[order], burn)
         if found.value <= best.value * (1.0 + 1e-6):
@@ -187,4 +200,21 @@ def polish(rows: Rows, runs: Ints, times: Ints, mu: float, episodes: int, burn: 
         best, mu = found, found.mu
         if mu <= 0.0:
             break
+    return best
+
+
+def capped(rows: Rows, order: Ints, mu: float, episodes: int) -> tuple[Ints, Ints]:
+    """(order, counts) when K binds: every play pays a levy, the least that keeps within K."""
+    low, high = 0.0, float(rows.error.max())
+    best = order, np.zeros(order.size, dtype=np.int64)
+    for _ in range(8):
+        levy = 0.5 * (low + high)
+        trial, counts = order.copy(), np.zeros(order.size, dtype=np.int64)
+        taxed = rows.error - levy
+        kernel.improve(taxed, rows.local, rows.table, mu, episodes, trial, counts, 3)
+        if counts.sum() < episodes:
+            high = levy
+            best = trial, counts
+        else:
+            low = levy
     return best

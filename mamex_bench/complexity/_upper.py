@@ -146,8 +146,8 @@ def partitions(
 ) -> tuple[Partition, ...]:
     """Certificates worth keeping: single policies, one cluster, agglomerated ones.
 
-    Agglomeration is done for two mu of the grid and for the mu at which the bound so far is
-    largest, twice: the second time it has seen the pairs behind the first time's certificate.
+    Agglomeration is done for the mu at which the bound so far is largest, for two mu of the grid
+    and, unless nothing new was found, again for the first, knowing the pairs behind the others.
     """
     M = discrepancy.policies
     work = discrepancy.step_cells * discrepancy.hypotheses
@@ -160,19 +160,29 @@ def partitions(
         seen.append(lines)
     if M == 1 or lines.height.size == 0:
         return tuple(found)
-    quarter = grid.size // 4
-    for mu in (grid[quarter], grid[2 * quarter], None, None):
-        if mu is None:
-            bounds = [value(tuple(found), m, episodes) / (m + burn) for m in grid]
-            mu = grid[int(np.argmax(bounds))]
-        groups = _clusters.sample(discrepancy, [(x.policies, x.hypotheses) for x in seen])
-        labels = _clusters.limit(_clusters.partition(groups, float(mu)), widest)
-        if any(np.array_equal(labels, each.labels) for each in found):
-            continue
-        part, lines = certify(discrepancy, labels)
-        found.append(part)
-        seen.append(lines)
+    for where in (None, 0.25, 0.5, None):
+        before = len(found)
+        if where is None:
+            bounds = [value(tuple(found), mu, episodes) / (mu + burn) for mu in grid]
+            mu = float(grid[int(np.argmax(bounds))])
+        else:
+            mu = float(grid[int(where * grid.size)])
+        known = Lines.join(seen)
+        pairs = known.policies, known.hypotheses
+        labels = _clusters.limit(_clusters.partition(discrepancy, pairs, mu), widest)
+        if not any(same_partition(labels, each.labels) for each in found):
+            part, lines = certify(discrepancy, labels)
+            found.append(part)
+            seen.append(lines)
+        elif where is not None and len(found) == before == 2:
+            break
     return tuple(found)
+
+
+def same_partition(a: Ints, b: Ints) -> bool:
+    """Whether two labellings are one partition."""
+    joint = np.unique(a * (int(b.max()) + 1) + b).size
+    return joint == np.unique(a).size == np.unique(b).size
 
 
 def value(partitions: tuple[Partition, ...], mu: float, episodes: float) -> float:

@@ -134,6 +134,44 @@ def improve(
 
 
 @jit
+def exhaust(
+    error: Floats, policy: Ints, table: Floats, length: int, burn: float, best: Ints
+) -> float:
+    """Largest A^2 / (sqrt(B) + sqrt(B + b A))^2 over all sequences of at most `length` rows.
+
+    Writes the sequence to `best`, -1 behind its end. Depth first, R^length sequences in all.
+    """
+    R = error.shape[0]
+    now = np.full(length, -1, np.int64)
+    total = np.zeros(length + 1)
+    cost = np.zeros(length + 1)
+    top = 0.0
+    best[:] = -1
+    depth = 0
+    while depth >= 0:
+        now[depth] += 1
+        if now[depth] == R:
+            now[depth] = -1
+            depth -= 1
+            continue
+        r = now[depth]
+        total[depth + 1] = total[depth] + error[r]
+        cost[depth + 1] = cost[depth]
+        for s in range(depth):
+            cost[depth + 1] += table[policy[now[s]], r]
+        A, B = total[depth + 1], cost[depth + 1]
+        root = np.sqrt(B) + np.sqrt(B + burn * A)
+        value = (A / root) ** 2
+        if value > top:
+            top = value
+            best[: depth + 1] = now[: depth + 1]
+            best[depth + 1 :] = -1
+        if depth + 1 < length:
+            depth += 1
+    return top
+
+
+@jit
 def pairs(count: int) -> float:
     """c (c - 1) / 2."""
     return 0.5 * count * (count - 1.0)
