@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -53,12 +54,8 @@ class Coefficient(Protocol):
     def upper(self) -> float:
         """Certified upper end of d(K)."""
 
-    @property
-    def episodes(self) -> int:
-        """K, the longest sequences covered."""
-
     def upper_value(self, mu: float, episodes: int | None = None) -> float:
-        """V_up(mu) >= V(mu) for sequences of at most that many episodes, every agent."""
+        """V_up(mu) >= V(mu) for every agent and sequences of at most that many episodes."""
 
     def upper_value_curve(self, mu: float, lengths: Any) -> Floats:
         """V_up(mu) for each length."""
@@ -79,8 +76,8 @@ class RegretBounds:
         failure_probability: 2 delta, for the delta asked for.
         paper_shape: on the signed sum over agents: leading order, constant 1; no claim at finite K.
         trivial: R_true K, for each agent.
-        nonvacuous_from: least K found at which the explicit bound with eta tuned to that K is
-            below the trivial one; None when not found within the lengths that are certified.
+        nonvacuous_from: K from which the explicit bound, eta tuned to each K, is below the
+            trivial one; None when beyond 1e12.
         terms: the parts of `explicit`, which it is the sum of.
         note: why a bound is NaN, or "".
     """
@@ -245,34 +242,47 @@ def _golden_section(function: Callable[[float], float], low: float, high: float)
     return left if at_left <= at_right else right
 
 
+_crossings: WeakKeyDictionary[Coefficient, dict[str, float | None]] = WeakKeyDictionary()
+
+
 def nonvacuous_from(constants: Concentration, coefficient: Coefficient) -> float | None:
-    """Least K whose explicit bound, eta retuned on a grid for that K, is below the trivial one.
+    """K from which the explicit bound, eta retuned to each K, is below the trivial one.
 
-    The bound divided by K falls with K up to logarithms, so the crossing is found on a grid of
-    lengths and then bisected. None beyond the lengths that the coefficient certifies.
+    None when beyond 1e12. Two searches: on a logarithmic grid of lengths for the last one at which
+    the bound is vacuous, then by bisection up to the next, to half a percent. eta is retuned on a
+    grid with six values per decade. sum epsilon_k is taken as 1.
     """
-    longest = int(min(getattr(coefficient, "longest", coefficient.episodes), EPISODE_LIMIT))
-    lengths = np.unique(np.rint(np.geomspace(1, longest, 49)).astype(np.int64))
-    first_eta = _eta_centre(constants.at(longest)) - 4.0 * np.log(10.0)
-    etas = np.exp(first_eta + np.arange(97) * np.log(10.0) / 8)
-    mus = 1.0 / (etas * constants.c)
-    curves = np.stack([coefficient.upper_value_curve(mu, lengths) for mu in mus])
+    known = _crossings.setdefault(coefficient, {})
+    key = str(constants.at(1))
+    if key not in known:
+        known[key] = _crossing(constants, coefficient)
+    return known[key]
 
-    def below(length: int, values: Floats) -> bool:
-        radius = etas * length * constants.at(length).expected_U
-        return bool((values + radius).min() + 1.0 < constants.return_range * length)
 
-    good = [below(int(t), curves[:, j]) for j, t in enumerate(lengths)]
-    if not good[-1]:
+def _crossing(constants: Concentration, coefficient: Coefficient) -> float | None:
+    lengths = np.rint(np.geomspace(1, EPISODE_LIMIT, 37)).astype(np.int64)
+
+    def vacuous(length: int) -> bool:
+        here = constants.at(length)
+        centre, U, trivial = _eta_centre(here), here.expected_U, here.return_range * length
+        for step in range(-21, 22):
+            eta = float(np.exp(centre + step * np.log(10.0) / 6.0))
+            rest = eta * length * U + 1.0
+            if rest >= trivial:
+                break
+            if coefficient.upper_value(1.0 / (eta * here.c), length) + rest < trivial:
+                return False
+        return True
+
+    last = next((j for j in range(lengths.size - 1, -1, -1) if vacuous(int(lengths[j]))), None)
+    if last is None:
+        return 1.0
+    if last == lengths.size - 1:
         return None
-    first = len(good) - int(np.argmin(good[::-1])) if not all(good) else 0
-    if first == 0:
-        return float(lengths[0])
-    low, high = int(lengths[first - 1]), int(lengths[first])
-    while high - low > 1 and high > 1.005 * low:
+    low, high = int(lengths[last]), int(lengths[last + 1])
+    while high - low > max(1, low // 200):
         middle = (low + high) // 2
-        values = np.array([coefficient.upper_value(mu, middle) for mu in mus])
-        low, high = (low, middle) if below(middle, values) else (middle, high)
+        low, high = (middle, high) if vacuous(middle) else (low, middle)
     return float(high)
 
 

@@ -15,9 +15,8 @@ from mamex_bench.model.instance import Instance
 class Affine:
     """V_up(mu) = d mu + e, for every length."""
 
-    def __init__(self, d, e=0.0, episodes=1000):
-        self.d, self.e, self.upper, self.episodes = d, e, d, episodes
-        self.longest = 10**12
+    def __init__(self, d, e=0.0):
+        self.d, self.e, self.upper = d, e, d
 
     def upper_value(self, mu, episodes=None):
         return self.d * mu + self.e

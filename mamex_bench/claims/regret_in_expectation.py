@@ -77,7 +77,7 @@ def _status(cell: Cell, bounds: BoundArrays, sampled: Interval, exact: Interval)
     deterministic = bool(cell.diagnostics.get("deterministic", [0.0])[0])
     if bound >= float(bounds.trivial[-1]):
         since = bounds.nonvacuous_from
-        when = "at no certified K" if since is None else f"from K = {since:,.0f} on"
+        when = "at no K up to 1e12" if since is None else f"from K = {since:,.0f} on"
         return VACUOUS, (
             f"the bound says nothing at K = {cell.episodes:,} (with eta tuned to K it is below the "
             f"trivial one {when})"

@@ -115,15 +115,12 @@ class Bracket:
     def upper_value(self, mu: float, episodes: int | None = None) -> float:
         """Certified upper bound of V(mu), the largest over agents.
 
-        mu: positive. episodes: greatest length of a sequence, at most K; K when None.
+        mu: positive. episodes: greatest length of a sequence; K when None. Any length will do:
+        what certifies V_up, the clusters and K E, holds for all of them.
         """
         if not mu > 0.0 or not np.isfinite(mu):
             raise InputError(f"mu is {mu!r}: expected a positive number")
         length = self.episodes if episodes is None else positive_integer(episodes, "episodes")
-        if length > self.episodes:
-            raise InputError(
-                f"episodes is {length}: this bracket speaks of at most {self.episodes}"
-            )
         return max(agent.upper_value(mu, length) for agent in self.agents)
 
     def upper_value_curve(self, mu: float, lengths: ArrayLike) -> Floats:
