@@ -70,6 +70,24 @@ def deviation_columns(
 
 
 @jit
+def _dot(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64], size: int) -> float:
+    """sum_k a[k] b[k] in four interleaved sums: one sum alone waits for its own last addition."""
+    s0 = 0.0
+    s1 = 0.0
+    s2 = 0.0
+    s3 = 0.0
+    whole = size - size % 4
+    for k in range(0, whole, 4):
+        s0 += a[k] * b[k]
+        s1 += a[k + 1] * b[k + 1]
+        s2 += a[k + 2] * b[k + 2]
+        s3 += a[k + 3] * b[k + 3]
+    for k in range(whole, size):
+        s0 += a[k] * b[k]
+    return (s0 + s1) + (s2 + s3)
+
+
+@jit
 def reduced_gains(
     payoffs: npt.NDArray[np.float64],
     counts: npt.NDArray[np.int64],
@@ -91,16 +109,22 @@ def reduced_gains(
         count = counts[i]
         block = stride
         stride //= count
-        total = duals[row : row + count].sum()
-        if total != 0.0:
-            for outer in range(0, cells, block):
-                for inner in range(outer, outer + stride):
-                    mixed = 0.0
-                    for v in range(count):
-                        mixed += duals[row + v] * payoffs[i, inner + v * stride]
-                    for v in range(count):
-                        k = inner + v * stride
-                        out[k] += total * payoffs[i, k] - mixed
+        y = duals[row : row + count]
+        total = y.sum()
+        mixed = np.empty(stride)
+        for first in range(0, cells if total != 0.0 else 0, block):
+            # Along contiguous memory: over the agents after i, or over i itself if it is last.
+            if stride == 1:
+                mixed[0] = _dot(y, payoffs[i, first : first + count], count)
+            else:
+                mixed[:] = 0.0
+                for v in range(count):
+                    for k in range(stride):
+                        mixed[k] += y[v] * payoffs[i, first + v * stride + k]
+            for v in range(count):
+                for k in range(stride):
+                    cell = first + v * stride + k
+                    out[cell] += total * payoffs[i, cell] - mixed[k]
         row += count
 
 
@@ -149,6 +173,36 @@ def maximal_ce(
 
 
 @jit
+def _column_norms(columns: npt.NDArray[np.float64], out: npt.NDArray[np.float64]) -> None:
+    for k in range(columns.shape[0]):
+        out[k] = np.sqrt(_dot(columns[k], columns[k], columns.shape[1]))
+
+
+@jit
+def _steepest(
+    weights: npt.NDArray[np.float64],
+    candidates: npt.NDArray[np.int64],
+    columns: npt.NDArray[np.float64],
+    norms: npt.NDArray[np.float64],
+    duals: npt.NDArray[np.float64],
+) -> tuple[int, float]:
+    """The candidate of greatest reduced gain per length of its column, and its gain; or -1.
+
+    Dividing by the length halves the pivots of a seeded start.
+    """
+    best = -1
+    best_gain = 0.0
+    score = 0.0
+    for k in range(candidates.shape[0]):
+        gain = weights[candidates[k]] - _dot(duals, columns[k], columns.shape[1])
+        if gain > COST_TOLERANCE and gain > score * norms[k]:
+            best = k
+            best_gain = gain
+            score = gain / norms[k]
+    return best, best_gain
+
+
+@jit
 def maximal_cce(
     payoffs: npt.NDArray[np.float64],
     counts: npt.NDArray[np.int64],
@@ -179,22 +233,16 @@ def maximal_cce(
     candidates = np.empty(max(seeds.shape[0], counts[0]), dtype=np.int64)
     columns = np.empty((candidates.shape[0], rows))
     columns[:, rows - 1] = 1.0
+    norms = np.empty(candidates.shape[0])
     size = seeds.shape[0]
     candidates[:size] = seeds
     deviation_columns(payoffs, counts, candidates[:size], columns)
+    _column_norms(columns[:size], norms)
     gains = np.empty(cells)
 
     status = PIVOT_CAP
     for _ in range(max_pivots):
-        best = -1
-        most = COST_TOLERANCE
-        for k in range(size):
-            gain = weights[candidates[k]]
-            for r in range(rows):
-                gain -= tableau[rows, r] * columns[k, r]
-            if gain > most:
-                most = gain
-                best = k
+        best, gain = _steepest(weights, candidates[:size], columns, norms, tableau[rows])
         entering = -1
         if best < 0:
             reduced_gains(payoffs, counts, weights, tableau[rows, :rows], gains)
@@ -203,14 +251,13 @@ def maximal_cce(
                 top = own * block + np.argmax(gains[own * block : (own + 1) * block])
                 if gains[top] > COST_TOLERANCE:
                     candidates[size] = top
-                    if gains[top] > most:
-                        most = gains[top]
-                        best = size
                     size += 1
             deviation_columns(payoffs, counts, candidates[:size], columns)
-            for r in range(rows):  # a slack may return to the basis, too
-                if -tableau[rows, r] > most:
-                    most = -tableau[rows, r]
+            _column_norms(columns[:size], norms)
+            best, gain = _steepest(weights, candidates[:size], columns, norms, tableau[rows])
+            for r in range(rows):  # a slack of more reduced gain may return to the basis
+                if -tableau[rows, r] > max(gain, COST_TOLERANCE):
+                    gain = -tableau[rows, r]
                     best = -1
                     entering = cells + r
             if best < 0 and entering < 0:
@@ -219,14 +266,11 @@ def maximal_cce(
         if best >= 0:
             entering = candidates[best]
             for r in range(rows):
-                total = 0.0
-                for k in range(rows):
-                    total += tableau[r, k] * columns[best, k]
-                tableau[r, entering_column] = total
+                tableau[r, entering_column] = _dot(tableau[r], columns[best], rows)
         else:
             for r in range(rows):
                 tableau[r, entering_column] = tableau[r, entering - cells]
-        tableau[rows, entering_column] = -most
+        tableau[rows, entering_column] = -gain
         row = leaving_row(tableau, rows, entering_column, 0)
         if row < 0:
             status = UNBOUNDED
