@@ -52,8 +52,8 @@ def _cce(search: Search, start: npt.NDArray[np.float64] | None) -> bool:
     if _offer(search, "revised simplex", x, status):
         return True
     program = welfare_program(game, search.code)
-    x, _ = _by_highs(search, program, None)
-    return x is not None and search.offer("HiGHS", x)
+    solved, _ = _by_highs(search, program, None)
+    return solved is not None and search.offer("HiGHS", solved)
 
 
 def _ce(search: Search, basis: Any) -> tuple[bool, Any]:
