@@ -1,11 +1,13 @@
 """Regularised payoffs: what the data leave possible, for each agent and joint pure policy.
 
-Every kind of evidence is a named tuple of arrays with two operations, chosen by its type at
+Every kind of evidence is a named tuple of arrays with three operations, chosen by its type at
 compile time:
 
     record(evidence, states, actions)            one more trajectory; cost independent of the past
     payoffs(evidence, entries, out)              sup_f { V_f^{i,pi} - eta L^i(f, pi) } at the wanted
                                                  entries i * M + pi, up to one common constant
+    focused_payoffs(evidence, focus, out)        the same numbers at entries that are asked for
+                                                 again and again, for less work where possible
 
 `sign` -1 turns the supremum of V - eta L into the infimum of V + eta L. `mode` says how the data
 and the value are traded off: see REGULARISED and the two that follow.
@@ -41,6 +43,27 @@ def add(sums: Floats, errors: Floats, index: int, term: float) -> None:
     total = sums[index] + corrected
     errors[index] = (total - sums[index]) - corrected
     sums[index] = total
+
+
+class Focus(NamedTuple):
+    """Entries that are asked for again and again, and which models can matter at each.
+
+    entries (E,): positions i * M + pi; base (E,): payoffs when the focus was last set;
+    near (E * F,), values (E * F,): models within `slack` of the maximum, and their values, those
+    of entry e from first[e] to first[e+1] (E+1,); margin (F,): how far a model falls short at
+    least, where it is not near; penalty (F,): penalties when the focus was set; ready (1,): 1 once
+    it was. Other kinds of evidence than models use `entries` alone.
+    """
+
+    entries: Ints
+    base: Floats
+    near: NDArray[np.int32]
+    values: Floats
+    first: Ints
+    margin: Floats
+    penalty: Floats
+    ready: Ints
+    slack: float
 
 
 # --- a finite class of models -------------------------------------------------------------------
@@ -149,6 +172,90 @@ def models_payoffs(evidence: Models, entries: Ints, out: Floats) -> None:
                 out[e] = value
     for e in range(E):
         out[e] *= sign
+
+
+@jit
+def models_focused(evidence: Models, focus: Focus, out: Floats) -> None:
+    """`models_payoffs` at the focus, looking only at the models that were near the maximum.
+
+    When the focus was set, payoffs were b_e = max_f { V_f - p_f }, and where f is not near it
+    fell short by at least m_f. With penalties q_f now, and u_e the maximum over the models near
+    at e, such an f attains no maximum while
+
+        b_e - m_f + p_f - q_f <= u_e   for all e,   that is   m_f + q_f - p_f >= max_e (b_e - u_e).
+
+    If that fails for a live model, the focus is set anew. Either way the numbers are the same.
+    """
+    if evidence.mode[0] != REGULARISED:
+        models_payoffs(evidence, focus.entries, out)
+        return
+    eta, sign, losses = evidence.eta[0], evidence.sign[0], evidence.losses
+    E = focus.entries.shape[0]
+    if focus.ready[0] == 1:
+        least = losses[evidence.state[1]]
+        drop = -np.inf
+        for e in range(E):
+            best = -np.inf
+            for k in range(focus.first[e], focus.first[e + 1]):
+                value = focus.values[k] - eta * (losses[focus.near[k]] - least)
+                if value > best:
+                    best = value
+            drop = max(drop, focus.base[e] - best)
+            out[e] = sign * best
+        enough = True
+        for j in range(evidence.state[0]):
+            f = evidence.live[j]
+            grown = eta * (losses[f] - least) - focus.penalty[f]
+            # Models that were pruned when the focus was set have margin minus infinity.
+            if focus.margin[f] + grown < drop:
+                enough = False
+                break
+        if enough:
+            return
+    models_set_focus(evidence, focus)
+    for e in range(E):
+        out[e] = sign * focus.base[e]
+
+
+@jit
+def models_set_focus(evidence: Models, focus: Focus) -> None:
+    """Look at every live model at the focus, and note which of them are near the maximum."""
+    E = focus.entries.shape[0]
+    count = evidence.state[0]
+    models_payoffs(evidence, focus.entries, focus.base)
+    least = evidence.losses[evidence.state[1]]
+    focus.margin[:] = -np.inf
+    for j in range(count):
+        f = evidence.live[j]
+        focus.penalty[f] = evidence.eta[0] * (evidence.losses[f] - least)
+        focus.margin[f] = np.inf
+    for e in range(E):
+        focus.base[e] *= evidence.sign[0]
+    # Model by model, since a model's values lie together: first count, then fill.
+    sizes = np.zeros(E, np.int64)
+    for j in range(count):
+        f = evidence.live[j]
+        row = evidence.values[f]
+        for e in range(E):
+            short = focus.base[e] - (row[focus.entries[e]] - focus.penalty[f])
+            if short <= focus.slack:
+                sizes[e] += 1
+            elif short < focus.margin[f]:
+                focus.margin[f] = short
+    focus.first[0] = 0
+    for e in range(E):
+        focus.first[e + 1] = focus.first[e] + sizes[e]
+        sizes[e] = focus.first[e]
+    for j in range(count):
+        f = evidence.live[j]
+        row = evidence.values[f]
+        for e in range(E):
+            value = row[focus.entries[e]]
+            if focus.base[e] - (value - focus.penalty[f]) <= focus.slack:
+                focus.near[sizes[e]] = f
+                focus.values[sizes[e]] = value
+                sizes[e] += 1
+    focus.ready[0] = 1
 
 
 # --- a finite class of action values, tabular completion ------------------------------------------
@@ -272,8 +379,15 @@ def payoffs(evidence: Any, entries: Ints, out: Floats) -> None:
     raise TypeError("payoffs runs inside compiled kernels only")
 
 
-def operations(record_kernel: Any, payoffs_kernel: Any, kind: type) -> None:
-    """Register the two operations of one kind of evidence."""
+def focused_payoffs(evidence: Any, focus: Focus, out: Floats) -> None:
+    """Regularised payoffs at the focus, written to `out` (E,). Compiled code only."""
+    raise TypeError("focused_payoffs runs inside compiled kernels only")
+
+
+def operations(
+    record_kernel: Any, payoffs_kernel: Any, kind: type, focused_kernel: Any = None
+) -> None:
+    """Register the operations of one kind of evidence."""
 
     @overload(record)
     def _record(evidence: Any, states: Any, actions: Any) -> Any:
@@ -295,6 +409,19 @@ def operations(record_kernel: Any, payoffs_kernel: Any, kind: type) -> None:
 
         return run
 
+    @overload(focused_payoffs)
+    def _focused_payoffs(evidence: Any, focus: Any, out: Any) -> Any:
+        if getattr(evidence, "instance_class", None) is not kind:
+            return None
 
-operations(models_record, models_payoffs, Models)
+        def run_focused(evidence: Any, focus: Any, out: Any) -> Any:
+            focused_kernel(evidence, focus, out)
+
+        def run_all(evidence: Any, focus: Any, out: Any) -> Any:
+            payoffs_kernel(evidence, focus.entries, out)
+
+        return run_all if focused_kernel is None else run_focused
+
+
+operations(models_record, models_payoffs, Models, models_focused)
 operations(tabular_record, tabular_payoffs, TabularValues)

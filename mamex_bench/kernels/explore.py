@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import mamex_bench.kernels.linear_evidence  # noqa: F401  (registers its kinds of evidence)
 from mamex_bench.kernels._jit import jit
-from mamex_bench.kernels.evidence import payoffs, record
+from mamex_bench.kernels.evidence import Focus, focused_payoffs, payoffs, record
 from mamex_bench.kernels.simulate import draw, episode
 
 Floats = NDArray[np.float64]
@@ -27,11 +27,11 @@ class Watch(NamedTuple):
 
     For each agent and each profile of the others in the support, a column with all m_i own
     policies; columns of agent i begin at block[i] (n+1,).
-    entries (E,): positions i * M + pi; weight (E,): probability of that joint policy;
-    counts (n,): m_i; cumulative (M,): for drawing; code: of the concept.
+    focus: on these E entries; weight (E,): probability of that joint policy; counts (n,): m_i;
+    cumulative (M,): for drawing; code: of the concept.
     """
 
-    entries: Ints
+    focus: Focus
     weight: Floats
     block: Ints
     counts: Ints
@@ -67,8 +67,8 @@ def watched_gains(watch: Watch, optimistic: Floats, out: Floats) -> None:
 @jit
 def certify(evidence: Any, watch: Watch, out: Floats) -> None:
     """Deviation gains (n,) of the watched profile in the optimistic game as it is now."""
-    optimistic = np.empty(watch.entries.shape[0])
-    payoffs(evidence, watch.entries, optimistic)
+    optimistic = np.empty(watch.weight.shape[0])
+    focused_payoffs(evidence, watch.focus, optimistic)
     watched_gains(watch, optimistic, out)
 
 

@@ -24,6 +24,10 @@ from mamex_bench.model.instance import Instance
 from mamex_bench.model.profiles import ClassProfile, Profile
 from mamex_bench.model.simulator import Simulator
 
+# How close to attaining a maximum a model must be to be looked at in every episode, in units of the
+# tolerance 1/K: wide enough that the others rarely matter, small enough that few are looked at.
+SLACK = 10.0
+
 
 class _Held(NamedTuple):
     """The profile in use and what its certificate rests on."""
@@ -65,6 +69,9 @@ class MaximiseToExplore(FusedLearner):
         self.hypotheses = select(instance, hypotheses, mode)
         self._joint = joint_table(instance)
         self._evidence = gather(instance, self.hypotheses, self._joint, settings)
+        self._models = (
+            self._evidence if isinstance(self._evidence, evidence_kernel.Models) else None
+        )
         self._everything = np.arange(instance.game.agents * instance.policies.size)
         self._held: _Held | None = None
         self._certified = False
@@ -80,10 +87,10 @@ class MaximiseToExplore(FusedLearner):
     def optimistic_payoffs(self) -> Floats:
         """(n, m_0, ...): sup_f { V_f - eta L(f) } now, with raw losses."""
         payoffs = self._shifted_payoffs()
-        evidence = self._evidence
-        if isinstance(evidence, evidence_kernel.Models) and evidence.mode[0] == REGULARISED:
-            least = evidence.losses[evidence.state[1]]
-            payoffs = payoffs - evidence.sign[0] * evidence.eta[0] * least
+        models = self._models
+        if models is not None and models.mode[0] == REGULARISED:
+            least = models.losses[models.state[1]]
+            payoffs = payoffs - models.sign[0] * models.eta[0] * least
         return payoffs
 
     def _shifted_payoffs(self) -> Floats:
@@ -149,9 +156,9 @@ class MaximiseToExplore(FusedLearner):
             "worst_solver_gap": self._worst_solve,
             "epsilon_sum": float(self._slack.max()),
         }
-        if isinstance(self._evidence, evidence_kernel.Models):
+        if self._models is not None:
             counters["live_at_half"] = float(self._live_at_half)
-            counters["live"] = float(self._evidence.state[0])
+            counters["live"] = float(self._models.state[0])
         return counters
 
     # --- inside ---
@@ -159,12 +166,12 @@ class MaximiseToExplore(FusedLearner):
     def _after(self, count: int) -> None:
         self.episode += count
         self._certified = False
-        evidence = self._evidence
-        if not isinstance(evidence, evidence_kernel.Models):
+        models = self._models
+        if models is None:
             return
         if self.episode == self.episodes // 2:
-            self._live_at_half = float(evidence.state[0])
-        if evidence.losses[evidence.state[1]] >= evidence_kernel.IMPOSSIBLE:
+            self._live_at_half = float(models.state[0])
+        if models.losses[models.state[1]] >= evidence_kernel.IMPOSSIBLE:
             raise MisspecifiedError(
                 f"instance {self.instance.name!r}: by episode {self.episode} a transition was "
                 f"observed that has probability zero under every model of {self.hypotheses!r}"
@@ -180,30 +187,43 @@ class MaximiseToExplore(FusedLearner):
         held = self._held
         if held is None or not np.array_equal(held.profile.distribution, x):
             profile = ClassProfile(self.instance.policies, x, self.concept)
-            held = self._held = _Held(profile, watch(profile))
+            held = self._held = _Held(profile, self._watch(profile))
         kernel.certify(self._evidence, held.watch, self._gains)
         self._worst_solve = max(self._worst_solve, float(self._gains.max()))
         self._certified = True
         return held
 
-
-def watch(profile: ClassProfile) -> kernel.Watch:
-    """The entries of the optimistic game on which the profile's certificate rests."""
-    x = profile.distribution
-    M = x.size
-    entries, weights, block = [], [], [0]
-    for i, m in enumerate(x.shape):
-        own_last = np.moveaxis(x, i, -1).reshape(-1, m)
-        positions = np.moveaxis(np.arange(M).reshape(x.shape), i, -1).reshape(-1, m)
-        columns = own_last.sum(axis=1) > 0.0
-        entries.append((positions[columns] + i * M).reshape(-1))
-        weights.append(own_last[columns].reshape(-1))
-        block.append(block[-1] + entries[-1].size)
-    return kernel.Watch(
-        entries=np.concatenate(entries),
-        weight=np.concatenate(weights),
-        block=np.array(block, dtype=np.int64),
-        counts=np.array(x.shape, dtype=np.int64),
-        cumulative=frozen(profile.cumulative),
-        code=concept_code(profile.concept),
-    )
+    def _watch(self, profile: ClassProfile) -> kernel.Watch:
+        """The entries of the optimistic game on which the profile's certificate rests."""
+        x = profile.distribution
+        M = x.size
+        positions, weights, block = [], [], [0]
+        for i, m in enumerate(x.shape):
+            own_last = np.moveaxis(x, i, -1).reshape(-1, m)
+            where = np.moveaxis(np.arange(M).reshape(x.shape), i, -1).reshape(-1, m)
+            columns = own_last.sum(axis=1) > 0.0
+            positions.append((where[columns] + i * M).reshape(-1))
+            weights.append(own_last[columns].reshape(-1))
+            block.append(block[-1] + positions[-1].size)
+        entries = np.concatenate(positions)
+        F = 0 if self._models is None else self._models.losses.size
+        E = entries.size
+        focus = evidence_kernel.Focus(
+            entries=entries,
+            base=np.empty(E),
+            near=np.empty(E * F, dtype=np.int32),
+            values=np.empty(E * F),
+            first=np.empty(E + 1, dtype=np.int64),
+            margin=np.empty(F),
+            penalty=np.empty(F),
+            ready=np.zeros(1, dtype=np.int64),
+            slack=SLACK / self.episodes,
+        )
+        return kernel.Watch(
+            focus=focus,
+            weight=np.concatenate(weights),
+            block=np.array(block, dtype=np.int64),
+            counts=np.array(x.shape, dtype=np.int64),
+            cumulative=frozen(profile.cumulative),
+            code=concept_code(profile.concept),
+        )
