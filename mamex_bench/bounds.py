@@ -206,19 +206,23 @@ def tuned_eta(
         eta = float(np.exp(log_eta))
         return upper_value(1.0 / (eta * fixed.c)) + eta * episodes * U
 
-    # V_up(1/(eta c)) falls and eta K U grows in eta: they cross once.
-    low, high = _eta_centre(fixed) + np.array([-10.0, 10.0]) * np.log(10.0)
-    for _ in range(40):
-        middle = 0.5 * (low + high)
-        eta = float(np.exp(middle))
-        if upper_value(1.0 / (eta * fixed.c)) > eta * episodes * U:
-            low = middle
-        else:
-            high = middle
-    grid = high + np.linspace(-1.0, 1.0, 33) * np.log(4.0)
+    grid = _balance(fixed, upper_value, U) + np.linspace(-1.0, 1.0, 33) * np.log(4.0)
     best = int(np.argmin([objective(x) for x in grid]))
     low, high = grid[max(best - 1, 0)], grid[min(best + 1, grid.size - 1)]
     return float(np.exp(_golden_section(objective, low, high)))
+
+
+def _balance(constants: Concentration, upper_value: Callable[[float], float], U: float) -> float:
+    """Logarithm of the eta at which V_up(1/(eta c)), which falls, meets eta K U, which grows."""
+    low, high = _eta_centre(constants) + np.array([-10.0, 10.0]) * np.log(10.0)
+    for _ in range(40):
+        middle = 0.5 * (low + high)
+        eta = float(np.exp(middle))
+        if upper_value(1.0 / (eta * constants.c)) > eta * constants.episodes * U:
+            low = middle
+        else:
+            high = middle
+    return float(high)
 
 
 def _eta_centre(constants: Concentration) -> float:
@@ -249,8 +253,8 @@ def nonvacuous_from(constants: Concentration, coefficient: Coefficient) -> float
     """K from which the explicit bound, eta retuned to each K, is below the trivial one.
 
     None when beyond 1e12. Two searches: on a logarithmic grid of lengths for the last one at which
-    the bound is vacuous, then by bisection up to the next, to half a percent. eta is retuned on a
-    grid with six values per decade. sum epsilon_k is taken as 1.
+    the bound is vacuous, then by bisection up to the next, to half a percent. eta is retuned as in
+    `tuned_eta`, on a coarser grid. sum epsilon_k is taken as 1.
     """
     known = _crossings.setdefault(coefficient, {})
     key = str(constants.at(1))
@@ -264,13 +268,15 @@ def _crossing(constants: Concentration, coefficient: Coefficient) -> float | Non
 
     def vacuous(length: int) -> bool:
         here = constants.at(length)
-        centre, U, trivial = _eta_centre(here), here.expected_U, here.return_range * length
-        for step in range(-21, 22):
-            eta = float(np.exp(centre + step * np.log(10.0) / 6.0))
+        U, trivial = here.expected_U, here.return_range * length
+
+        def value(mu: float) -> float:
+            return coefficient.upper_value(mu, length)
+
+        for log_eta in _balance(here, value, U) + np.linspace(-1.0, 1.0, 9) * np.log(4.0):
+            eta = float(np.exp(log_eta))
             rest = eta * length * U + 1.0
-            if rest >= trivial:
-                break
-            if coefficient.upper_value(1.0 / (eta * here.c), length) + rest < trivial:
+            if rest < trivial and value(1.0 / (eta * here.c)) + rest < trivial:
                 return False
         return True
 

@@ -91,6 +91,30 @@ def test_nonvacuous_from_is_the_crossing(instance, d):
     assert bounds.nonvacuous_from(constants, Affine(1e14)) is None
 
 
+class Capped(Affine):
+    """V_up(mu) = min(E K, d mu): K pairs earn at most E each."""
+
+    def upper_value(self, mu, episodes=None):
+        return min(0.6 * episodes, self.d * mu)
+
+    def upper_value_curve(self, mu, lengths):
+        return np.array([self.upper_value(mu, int(k)) for k in lengths])
+
+
+def test_nonvacuous_from_agrees_with_the_tuned_bound(instance):
+    """Beyond the crossing the bound with tuned eta is below the trivial one, before it is not."""
+    case = Capped(3.0)
+    constants = bounds.concentration(instance, None, 1)
+    crossing = bounds.nonvacuous_from(constants, case)
+    assert 10 < crossing < 1000
+    for K, vacuous in ((int(crossing * 0.97), True), (int(crossing * 1.03), False)):
+        eta = bounds.tuned_eta(constants, lambda mu, K=K: case.upper_value(mu, K), K)
+        found = bounds.regret(instance, concept="ce", episodes=K, eta=eta, coefficient=case)
+        assert found.vacuous == vacuous
+        # The search does not run off to eta = 0, where nothing would be learned.
+        assert found.terms["radius"] > 0.2 * found.terms["decoupling"]
+
+
 def test_bounds_that_do_not_apply_say_why(instance):
     astray = Instance(
         instance.game, instance.policies, ModelClass(instance.hypothesis().transitions, None)
