@@ -95,7 +95,7 @@ class Capped(Affine):
     """V_up(mu) = min(E K, d mu): K pairs earn at most E each."""
 
     def upper_value(self, mu, episodes=None):
-        return min(0.6 * episodes, self.d * mu)
+        return min(0.9 * episodes, self.d * mu)
 
     def upper_value_curve(self, mu, lengths):
         return np.array([self.upper_value(mu, int(k)) for k in lengths])
