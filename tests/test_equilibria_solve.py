@@ -206,7 +206,7 @@ def test_short_paths_fall_back_on_long_ones_and_then_on_the_branch(monkeypatch):
     long = solve(U, "nash")
     assert long.status == "exact"
     assert [name for name, _ in long.attempts] == [
-        "Lemke-Howson, 12 labels",
+        "Lemke-Howson, labels 0 to 11",
         "Lemke-Howson, label 0",
     ]
     monkeypatch.setattr(nash, "LONG_PATHS", 0)

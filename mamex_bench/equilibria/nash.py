@@ -12,8 +12,9 @@ from mamex_bench.errors import ConvergenceError
 from mamex_bench.kernels.lemke_howson import minimax, two_player_nash
 from mamex_bench.kernels.logit import REACHED, pairwise_payoffs, trace_logit
 
-SHORT_PATHS = 12  # pivots allowed per strategy, from every label
-LONG_PATHS = 200  # the same from the first labels, if no short path ended
+SHORT_PATHS = 12  # pivots allowed per strategy, from the first labels
+FIRST_LABELS = 16
+LONG_PATHS = 200  # the same if no short path ended, from fewer labels; then short ones from all
 LONG_LABELS = 8
 RETRIES = 8  # branches from perturbed priors
 PRECISIONS = 10.0 ** np.arange(0.5, 8.5, 0.5)
@@ -70,12 +71,19 @@ def _lemke_howson(search: Search) -> bool:
     rows, columns = game.shape
     labels = rows + columns
     x, gap = np.empty(rows * columns), np.empty(1)
-    for tries, factor in ((labels, SHORT_PATHS), (min(labels, LONG_LABELS), LONG_PATHS)):
+    for first, last, factor in (
+        (0, FIRST_LABELS, SHORT_PATHS),
+        (0, LONG_LABELS, LONG_PATHS),
+        (FIRST_LABELS, labels, SHORT_PATHS),
+    ):
+        last = min(last, labels)
+        if first >= last:
+            continue
         label = two_player_nash(
-            game.unit, rows, columns, 0, tries, factor * labels, search.tolerance, x, gap
+            game.unit, rows, columns, first, last, factor * labels, search.tolerance, x, gap
         )
-        name = f"Lemke-Howson, label {label}" if label >= 0 else f"Lemke-Howson, {tries} labels"
-        if search.offer(name, x.copy()):
+        origin = f"label {label}" if label >= 0 else f"labels {first} to {last - 1}"
+        if search.offer(f"Lemke-Howson, {origin}", x.copy()):
             return True
     return False
 

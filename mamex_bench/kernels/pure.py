@@ -18,7 +18,7 @@ def normalise(
 
     `payoffs`, `out` `(n, M)`; `ranges (n,)` receives max U_i - min U_i. Equilibria are unchanged:
     a gap in the normalised game times `ranges[i]` is the gap in the units of `payoffs`. Payoffs
-    that differ only by rounding (1e-15 of their magnitude) count as constant.
+    that differ only by rounding (1e-14 of their magnitude) count as constant.
     """
     agents, cells = payoffs.shape
     for i in range(agents):
@@ -28,7 +28,7 @@ def normalise(
             low = min(low, payoffs[i, cell])
             high = max(high, payoffs[i, cell])
         ranges[i] = high - low
-        varies = high - low > 1e-15 * max(abs(low), abs(high))
+        varies = high - low > 1e-14 * max(abs(low), abs(high))
         for cell in range(cells):
             out[i, cell] = (payoffs[i, cell] - low) / (high - low) if varies else 0.0
 
