@@ -65,6 +65,7 @@ class Plan(NamedTuple):
     high, low (H, S, n, A): bounds on Q. value_high, value_low (H+1, S, n): zero after the end.
     joint (H, S, A): the plan. moved (H, S): values changed in the current pass.
     narrowest (1,), best (H, S, A): least width V_high - V_low at the start so far, and its plan.
+    solved (64, n, A): payoffs of the last stage games solved, in turn.
     counters (4,): stage games solved, passes finished, plan rows changed since the caller last set
     this to 0, and whether a new pass is due.
     """
@@ -77,6 +78,7 @@ class Plan(NamedTuple):
     moved: Flags
     narrowest: Floats
     best: Floats
+    solved: Floats
     counters: Ints
 
 
@@ -202,6 +204,7 @@ def replan(problem: Problem, data: Data, plan: Plan, resume: int) -> int:
                         high_changed |= above
                         low_changed |= below
             if high_changed:
+                plan.solved[plan.counters[SOLVES] % plan.solved.shape[0]] = plan.high[h, s]
                 plan.counters[SOLVES] += 1
                 status = stage_equilibrium(
                     plan.high[h, s], problem.action_counts, problem.concept_code, answer

@@ -128,6 +128,7 @@ class OptimisticValueIteration(FusedLearner):
             moved=np.zeros((H, S), dtype=np.bool_),
             narrowest=np.full(1, np.inf),
             best=np.zeros((H, S, A)),
+            solved=np.zeros((TIMED_GAMES, n, A)),
             counters=np.zeros(4, dtype=np.int64),
         )
         self._snapshots = np.empty((SNAPSHOTS, H, S, A))
@@ -207,7 +208,7 @@ class OptimisticValueIteration(FusedLearner):
         """What planning took.
 
         solves, passes: stage games solved; planning passes. solve_seconds: an estimate: now and
-        then up to 64 of the present stage games are solved once more against the clock.
+        then the last 64 stage games are solved once more against the clock.
         fallbacks: stage games that the compiled solver could not certify and that went to
         `equilibria.solve`; fallback_seconds; worst_stage_gap: the largest gap left, in the units
         of the stage game. output_width: the certificate of `output_profile`.
@@ -233,9 +234,10 @@ class OptimisticValueIteration(FusedLearner):
         status = np.empty(H * S, dtype=np.int64)
         counts, code = self._problem.action_counts, self._problem.concept_code
         stage_equilibria(games, counts, code, answers, status)
-        self._plan.counters[kernel.SOLVES] += H * S
+        self._plan.counters[kernel.SOLVES] = H * S
         self._plan.joint[:] = answers.reshape(H, S, A)
         for cell in range(H * S):
+            self._plan.solved[cell % TIMED_GAMES] = games[cell]
             if status[cell]:
                 self._resume = cell
                 self._fall_back()
@@ -266,9 +268,7 @@ class OptimisticValueIteration(FusedLearner):
         if not fresh:
             return
         self._timed_solves += fresh
-        games = np.ascontiguousarray(self._plan.high[self._data.met][-TIMED_GAMES:])
-        if not games.shape[0]:
-            games = self._plan.high[0, :1]
+        games = self._plan.solved[: self._timed_solves]
         answers = np.empty((games.shape[0], games.shape[2]))
         status = np.empty(games.shape[0], dtype=np.int64)
         counts, code = self._problem.action_counts, self._problem.concept_code
@@ -295,5 +295,5 @@ def applicable(instance: Instance) -> MarkovGame:
 
 
 def _agents_inside(array: Floats) -> Floats:
-    """(n, H, S, A) -> (H, S, n, A), contiguous: one stage game is one block."""
-    return np.ascontiguousarray(np.moveaxis(array, 0, 2), dtype=np.float64)
+    """(n, H, S, A) -> (H, S, n, A), a contiguous copy: one stage game is one block."""
+    return np.array(np.moveaxis(array, 0, 2), dtype=np.float64, order="C")

@@ -12,10 +12,10 @@ Self-Play" (ICML, arXiv 2010.01604). With steps h = 0..H-1 and t visits of (h, s
 A new plan before every episode, as in the paper. Output: the plan of least
 max_i (V_high,i - V_low,i) at the start.
 
-The constant. The theorem has an absolute constant c without a number. Here it is the least for
-which the argument behind it goes through at this S and iota,
+The constant. The theorem has an absolute constant c without a number. Here it is what the proof
+below needs at this S and iota, and no more:
 
-    c = sqrt( (S log 2 + iota) / (2 S iota) )      (between 0.2 and 0.8 in practice),
+    c = sqrt( (S log 2 + iota) / (2 S iota) )      (below 0.8 for iota >= 4),
 
 that is beta_t = H sqrt((S log 2 + iota) / (2 t)). Proof: the t successors of a cell are
 independent, so |Phat - P|_1 <= sqrt(2 (S log 2 + log(1/p')) / t) with probability 1 - p'
@@ -24,13 +24,14 @@ every t <= K. Any V with values in [0, H] has |(Phat - P) V| <= |Phat - P|_1 H /
 whatever V depends on. By induction backward, with probability 1 - p for all episodes at once,
 V_high,i is at least the value of agent i's best response to the others' plan (for CE: of its best
 deviation given its recommendations), and V_low,i at most its value under the plan. Hence the gap
-of every plan is at most V_high,i - V_low,i at the start.
+of every plan is at most V_high,i - V_low,i at the start. (A gap left in a stage game would add to
+it: the largest is `diagnostics()["worst_stage_gap"]`.)
 
 Guarantee: published for the output (an epsilon-equilibrium after Otilde(H^4 S^2 A / epsilon^2)
 episodes) and, through the same sum of widths, for the executed plans: regret of order
 sqrt(H^3 S^2 A T), T = H K, against deviations to any policy.
 
-Deviations from the paper: rewards are known (the paper too treats them as deterministic); ties in
+Deviations from the paper: rewards are known (in the paper deterministic, so recalled); ties in
 the clipped bounds go to `stage_equilibrium`, which takes a pure equilibrium of greatest welfare
 if there is one (for CE and CCE the greatest welfare of all), the lowest joint action among equals.
 
