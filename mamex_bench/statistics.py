@@ -179,13 +179,13 @@ def betting_mean(values: ArrayLike, width: float, level: float = 0.95) -> Interv
 
 
 def _bet(values: Floats, alpha: float) -> float:
-    """Greatest m, to 1e-12 of the mean, whose wealth e(m) reaches 2 / alpha; 0 if none does."""
+    """Greatest m, to 1e-9 of the mean, whose wealth e(m) reaches 2 / alpha; 0 if none does."""
     mean = float(values.mean())
     if mean <= 0.0:
         return 0.0
     goal = np.log(2.0 / alpha) + np.log(STAKES.size)
     low, high = 0.0, 1.0
-    while high - low > 1e-12:
+    while high - low > 1e-9:
         middle = (low + high) / 2.0
         gains = np.log1p(STAKES[:, None] * (values / (middle * mean) - 1.0))
         if np.logaddexp.reduce(gains.sum(axis=1)) >= goal:

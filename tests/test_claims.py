@@ -94,11 +94,15 @@ def test_a_planted_violation_of_the_mean_is_caught():
     assert not unexpected.as_expected
 
 
-def test_one_agent_alone_can_violate_the_bound_of_the_sum():
-    final = noisy(1800.0)
+def test_one_agent_alone_can_violate_the_bound():
+    """Agent 0 loses 350 on average, the bound per agent is 200; the sum 350 is below its 400."""
+    final = noisy(700.0)
     final[:, 1] = 0.0
     for concept in ("nash", "ce", "cce"):
-        assert verdict("regret_in_expectation", final, concept=concept).status == "violated"
+        found = verdict("regret_in_expectation", final, concept=concept)
+        assert found.status == "violated"
+        assert "for agent 0" in found.statement
+        assert found.numbers["mean"] < found.numbers["bound"]
 
 
 def test_a_small_mean_holds_and_says_what_was_seen():
@@ -117,13 +121,13 @@ def test_lopsided_regret_whose_mean_is_the_bound_is_rarely_called_violated():
     """Each run costs 2000 with probability 0.2, else 0: mean 400 = bound. Bootstrap alone fails."""
     rng = np.random.default_rng(3)
     alarms, bootstrap = 0, 0
-    runs = 200
+    runs = 120
     for _ in range(runs):
         final = np.repeat(2000.0 * (rng.random((20, 1)) < 0.2), 2, axis=1) / 2
         found = verdict("regret_in_expectation", final)
         alarms += found.status == "violated"
         bootstrap += found.numbers["bootstrap_low"] > 400.0
-    assert alarms / runs <= 0.025 + 0.03
+    assert alarms / runs <= 0.025 + 0.04
     assert bootstrap > alarms
 
 
