@@ -1,4 +1,4 @@
-"""Whole runs of the learners: fused and stepped, reductions, planted breaks, bad input."""
+"""Whole runs of MAMEX: certificates, reductions, bad input."""
 
 from __future__ import annotations
 
@@ -9,53 +9,6 @@ from test_mamex_payoffs import random_game, random_instance
 import mamex_bench as mb
 from mamex_bench.equilibria import gaps
 from mamex_bench.errors import InputError, MisspecifiedError
-
-CLASS_LEARNERS = ("mamex", "certainty_equivalence", "planted_wrong_sign", "planted_ignored_step")
-
-
-def make(name: str, instance: mb.Instance, concept: str, episodes: int) -> mb.learners.Learner:
-    options = {"eta": 0.2} if "eta" in mb.learners.options(name) else {}
-    return mb.learners.make(name, instance, concept=concept, episodes=episodes, **options)
-
-
-@pytest.mark.parametrize("kind", ["models", "tabular", "completion", "linear"])
-@pytest.mark.parametrize("concept", ["nash", "ce", "cce"])
-def test_the_fused_loop_is_bit_identical(kind: str, concept: str) -> None:
-    for name in (*CLASS_LEARNERS, "uniform"):
-        instance = random_instance(4, kind)
-        fused = mb.run(instance, make(name, instance, concept, 120), episodes=120, seed=3)
-        stepped = mb.run(
-            instance, make(name, instance, concept, 120), episodes=120, seed=3, fused=False
-        )
-        assert np.array_equal(fused.regret, stepped.regret)
-        assert len(fused.profiles) == len(stepped.profiles)
-        for a, b in zip(fused.profiles, stepped.profiles):
-            assert np.array_equal(a.distribution, b.distribution)
-        for key, value in fused.diagnostics.items():
-            if "seconds" not in key:
-                np.testing.assert_equal(stepped.diagnostics[key], value)
-
-
-@pytest.mark.parametrize("name", [*CLASS_LEARNERS, "planted_no_optimism"])
-def test_learners_are_blind_to_the_truth(name: str) -> None:
-    instance = random_instance(8, "models")
-    other_game = random_game(np.random.default_rng(99), (2, 3), 3, 3)
-    blind = mb.MarkovGame(
-        other_game.transition, instance.game.reward, (2, 3), instance.game.initial
-    )
-    # The class does not name a truth, so that both games accept it.
-    models = mb.ModelClass(instance.hypothesis().transitions, truth=None)
-    one = mb.Instance(instance.game, instance.policies, models)
-    two = mb.Instance(blind, instance.policies, models)
-    a, b = (make(name, each, "cce", 30) for each in (one, two))
-    simulator = mb.model.simulator.Simulator(instance.game)
-    rng = np.random.default_rng(0)
-    for _ in range(30):
-        x, y = a.choose(), b.choose()
-        assert np.array_equal(x.distribution, y.distribution)
-        trajectory = simulator.play(x.play(instance.game, rng), rng.random(4))
-        a.observe(trajectory)
-        b.observe(trajectory)
 
 
 @pytest.mark.parametrize("concept", ["nash", "ce", "cce"])
