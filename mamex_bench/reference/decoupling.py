@@ -1,0 +1,266 @@
+"""The decoupling coefficient from its definition: slow, plain NumPy, no kernel of this package.
+
+Own policy evaluation, own discrepancies, own sums over clusters. Used by `check_bracket` and tests.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import numpy.typing as npt
+
+from mamex_bench.model.hypotheses import ModelClass, ValueClass
+from mamex_bench.model.instance import Instance
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+def joint_actions(instance: Instance, index: int) -> Ints:
+    """(H, S): the joint actions of joint policy `index`, agents in mixed radix, 0 slowest."""
+    members = np.unravel_index(index, instance.policies.counts)
+    joint = np.zeros((instance.game.horizon, instance.game.states), dtype=np.int64)
+    for count, table, member in zip(instance.game.action_counts, instance.policies.tables, members):
+        joint = joint * count + table[member]
+    return joint
+
+
+def model_values(transitions: Floats, reward: Floats, initial: Floats, joint: Ints) -> Floats:
+    """(F,): value of one joint policy under each model (F, H, S, A, S), reward (H, S, A)."""
+    F, H, S = transitions.shape[:3]
+    values = np.zeros((F, S))
+    for h in reversed(range(H)):
+        rows = np.stack([transitions[:, h, s, joint[h, s]] for s in range(S)], axis=1)
+        gains = np.array([reward[h, s, joint[h, s]] for s in range(S)])
+        values = gains + np.einsum("fst,ft->fs", rows, values)
+    return np.einsum("s,fs->f", initial, values)
+
+
+def visits(transition: Floats, initial: Floats, joint: Ints) -> Floats:
+    """(H, S): probability that the policy visits each state at each step."""
+    H, S = transition.shape[:2]
+    out = np.zeros((H, S))
+    out[0] = initial
+    for h in range(H - 1):
+        for s in range(S):
+            out[h + 1] += out[h, s] * transition[h, s, joint[h, s]]
+    return out
+
+
+class Definition:
+    """One agent's errors and discrepancies, straight from the definition.
+
+    Attributes:
+        errors: (M, F), e(f, pi) = V_f^{i,pi} - V^{i,pi}.
+    """
+
+    def __init__(self, instance: Instance, hypotheses: str | None, agent: int) -> None:
+        game, classes = instance.game, instance.hypothesis(hypotheses)
+        self.game, self.classes, self.agent = game, classes, agent
+        self.joints = [joint_actions(instance, q) for q in range(instance.policies.size)]
+        self.visits = [visits(game.transition, game.initial, joint) for joint in self.joints]
+        reward, states = game.reward[agent], np.arange(game.states)
+        true = [
+            model_values(game.transition[None], reward, game.initial, joint)[0]
+            for joint in self.joints
+        ]
+        if isinstance(classes, ModelClass):
+            P = classes.transitions
+            values = [model_values(P, reward, game.initial, joint) for joint in self.joints]
+            # D_H^2 = 1 - sum sqrt(p q) = (1/2) sum (sqrt p - sqrt q)^2.
+            squares = 0.5 * ((np.sqrt(P) - np.sqrt(game.transition)) ** 2).sum(axis=-1)
+            every = range(len(self.joints))
+            self.table = np.array([self._along(squares, q) for q in every])
+        elif isinstance(classes, ValueClass):
+            first = classes.per_agent[agent][:, 0]
+            values = [
+                np.einsum("s,fs->f", game.initial, first[:, states, joint[0]])
+                for joint in self.joints
+            ]
+        else:
+            raise TypeError("the decoupling coefficient of a linear class is infinite")
+        self.errors: Floats = np.stack(values) - np.array(true)[:, None]
+
+    def _along(self, squares: Floats, q: int) -> Floats:
+        """(F,): expected sum of squares (F, H, S, A) along data policy q."""
+        H, S = squares.shape[1:3]
+        total = np.zeros(squares.shape[0])
+        for h in range(H):
+            for s in range(S):
+                total += self.visits[q][h, s] * squares[:, h, s, self.joints[q][h, s]]
+        return total
+
+    def squares(self, policy: int) -> Floats:
+        """(F, H, S, A): (f_h - T_h^{i,pi} f_{h+1})^2 of action values."""
+        assert isinstance(self.classes, ValueClass)
+        game, f, joint = self.game, self.classes.per_agent[self.agent], self.joints[policy]
+        H, S = joint.shape
+        residuals = np.empty_like(f)
+        for h in range(H):
+            target: Floats = np.broadcast_to(game.reward[self.agent, h], f[:, h].shape)
+            if h + 1 < H:
+                later = np.stack([f[:, h + 1, t, joint[h + 1, t]] for t in range(S)], axis=1)
+                target = target + np.einsum("sat,ft->fsa", game.transition[h], later)
+            residuals[:, h] = f[:, h] - target
+        return residuals**2
+
+    def losses(self, members: Ints, policy: int) -> Floats:
+        """(len(members), F): D(q; f, policy) of each data policy q of `members`."""
+        if isinstance(self.classes, ModelClass):
+            return self.table[members]
+        squares = self.squares(policy)
+        return np.array([self._along(squares, int(q)) for q in members])
+
+    def sequence_sums(self, hypotheses: Ints, policies: Ints, counts: Ints) -> tuple[float, float]:
+        """A = sum_k e_k, B = sum_k sum_{s<k} D(pi_s; k) of runs of pairs (f, pi)."""
+        total, cost = 0.0, 0.0
+        data, place = np.unique(policies, return_inverse=True)
+        memory: dict[int, Floats] = {}
+        for k in range(counts.size):
+            f, pi, c = int(hypotheses[k]), int(policies[k]), int(counts[k])
+            if pi not in memory:
+                memory[pi] = self.losses(data, pi)
+            column = memory[pi][place[: k + 1], f]
+            total += c * self.errors[pi, f]
+            cost += c * float((column[:k] * counts[:k]).sum()) + 0.5 * c * (c - 1) * column[k]
+        return float(total), float(cost)
+
+
+def sequence_value(total: float, cost: float, burn: float) -> float:
+    """sup over mu > 0 of (A - B/mu) / (mu + b).
+
+    The derivative vanishes at A mu^2 - 2 B mu - b B = 0.
+    """
+    if total <= 0.0:
+        return 0.0
+    if cost <= 0.0:
+        return total / burn
+    mu = (cost + np.sqrt(cost**2 + burn * total * cost)) / total
+    return float((total - cost / mu) / (mu + burn))
+
+
+def all_sums(definition: Definition, episodes: int) -> Floats:
+    """(sequences, 2): A and B of every sequence of at most K pairs; tiny cases only.
+
+    Pairs with e <= 0 lower A and never lower B, so they are left out.
+    """
+    pi, f = np.nonzero(definition.errors > 0.0)
+    loss = np.empty((pi.size, pi.size))
+    for b in range(pi.size):
+        loss[:, b] = definition.losses(pi, int(pi[b]))[:, f[b]]
+    sums = [(0.0, 0.0)]
+    for length in range(1, episodes + 1):
+        for sequence in itertools.product(range(pi.size), repeat=length):
+            total = sum(definition.errors[pi[k], f[k]] for k in sequence)
+            cost = sum(loss[s, k] for x, k in enumerate(sequence) for s in sequence[:x])
+            sums.append((float(total), float(cost)))
+    return np.array(sums)
+
+
+def brute_force(definition: Definition, episodes: int, burn: float) -> float:
+    """The coefficient of one agent by all sequences of at most K pairs."""
+    return max(sequence_value(a, b, burn) for a, b in all_sums(definition, episodes))
+
+
+def corners(height: Floats, slope: Floats) -> Floats:
+    """t at which max_k [e_k - t m_k]_+ of hull lines in order may bend, 0 first."""
+    crossings = [
+        (height[k] - height[k + 1]) / (slope[k] - slope[k + 1]) for k in range(height.size - 1)
+    ]
+    zero = [height[-1] / slope[-1]] if height.size and slope[-1] > 0.0 else []
+    return np.array([0.0, *crossings, *zero])
+
+
+def uncovered(definition: Definition, members: Ints, height: Floats, slope: Floats) -> float:
+    """How far the lines e - t M_C of a cluster's pairs rise above max_k [e_k - t m_k]_+.
+
+    The difference of a line and a convex function is concave between corners of the latter, so it
+    suffices to look there, and at the slope beyond the last.
+    """
+    t = corners(height, slope)
+    stored = np.maximum((height - np.outer(t, slope)).max(axis=1, initial=0.0), 0.0)
+    flattest = slope[-1] if slope.size and slope[-1] == 0.0 else np.inf
+    worst = -np.inf
+    for policy in members:
+        least = definition.losses(members, int(policy)).min(axis=0)
+        errors = definition.errors[int(policy)]
+        lines = errors - np.outer(t, least)
+        worst = max(worst, float((lines - stored[:, None]).max()))
+        # A line that never falls must lie under one that never falls.
+        endless = (least <= 1e-15) & (errors > 1e-12)
+        if endless.any() and flattest > 0.0:
+            worst = max(worst, float(errors[endless].max()))
+    return worst
+
+
+def cluster_value(parts: list[tuple[Floats, Floats]], mu: float, episodes: int) -> float:
+    """Sum of the K largest G_C((c-1)/mu), c <= K, over clusters given by their hull lines.
+
+    It is the least over levels >= 0 of K level + sum_C sum_c (G_C((c-1)/mu) - level)_+, convex in
+    the level, so a golden-section search finds it; any level gives an upper bound. Line k of a hull
+    rules from its crossing with line k-1 to that with line k+1; its terms are an arithmetic series.
+    """
+    kept = [(e, m, corners(e, m)) for e, m in parts if e.size]
+    if not kept:
+        return 0.0
+    e = np.concatenate([part[0] for part in kept])
+    fall = np.concatenate([part[1] for part in kept]) / mu
+    start = np.concatenate([t[: x.size] for x, _, t in kept])
+    end = np.concatenate([np.append(t[1 : x.size], np.inf) for x, _, t in kept])
+    begin = np.ceil(start * mu)
+    last = np.minimum(np.ceil(end * mu), episodes) - 1.0
+
+    def bound(level: float) -> float:
+        top = e - level
+        reach = np.full(top.size, np.inf)
+        np.divide(top, fall, out=reach, where=fall > 0.0)
+        stop = np.where(top > 0.0, np.minimum(last, np.floor(reach)), -1.0)
+        terms = np.maximum(stop - begin + 1.0, 0.0)
+        sums = terms * (top - fall * 0.5 * (begin + stop))
+        return float(episodes * level + sums[terms > 0.0].sum())
+
+    low, high = 0.0, float(e.max())
+    best = min(bound(low), bound(high))
+    ratio = 0.5 * (np.sqrt(5.0) - 1.0)
+    for _ in range(80):
+        a, b = high - ratio * (high - low), low + ratio * (high - low)
+        at_a, at_b = bound(a), bound(b)
+        best = min(best, at_a, at_b)
+        if at_a <= at_b:
+            high = b
+        else:
+            low = a
+    return best
+
+
+def chord_bound(mus: Floats, values: Floats, burn: float) -> float:
+    """Bound of sup V(mu)/(mu + b) from upper bounds at rising mu, V convex in 1/mu."""
+    values = np.array([values[j:].min() for j in range(mus.size)])
+    values = np.array([(mus[j] * values[: j + 1] / mus[: j + 1]).min() for j in range(mus.size)])
+    best = max(values[0] / burn, values[-1] / mus[-1])
+    for j in range(mus.size - 1):
+        u = np.array([1.0 / mus[j + 1], 1.0 / mus[j]])
+        slope = max((values[j + 1] - values[j]) / (u[1] - u[0]), 0.0)
+        alpha = values[j + 1] + slope * u[0]
+        if alpha <= 0.0:
+            continue
+        peak = (slope + np.sqrt(slope**2 + burn * alpha * slope)) / alpha
+        mu = float(np.clip(peak, mus[j], mus[j + 1]))
+        best = max(best, (alpha - slope / mu) / (mu + burn))
+    return float(best)
+
+
+def integral_bound(parts: list[tuple[Floats, Floats]], burn: float) -> float:
+    """max(I, E_Sum / b) of one partition."""
+    heights, area = 0.0, 0.0
+    for e, m in parts:
+        if e.size == 0:
+            continue
+        if m[-1] == 0.0:
+            return np.inf
+        t = corners(e, m)
+        G = np.maximum((e - np.outer(t, m)).max(axis=1), 0.0)
+        area += float(np.trapezoid(G, t))
+        heights += float(e[0])
+    return max(area, heights / burn)
