@@ -49,9 +49,7 @@ lock:  ## resolve the dependencies again into requirements.lock (needs uv)
 	  --extra report --extra dev pyproject.toml --output-file requirements.lock --quiet
 
 gallery: report  ## refresh the committed reference report and the picture of the README
-	@mkdir -p reports/gallery
-	@cp results/smoke/report.html results/smoke/report.pdf reports/gallery/
-	@$(BIN)/python .ci/picture.py results/smoke.sqlite reports/gallery/regret.png
+	@$(BIN)/python .ci/gallery.py results/smoke.sqlite results/smoke reports/gallery
 
 clean:  ## remove caches and results (.venv stays)
 	@rm -rf results build dist .asv .benchmarks .pytest_cache .hypothesis .mypy_cache .ruff_cache \

@@ -9,6 +9,10 @@ from __future__ import annotations
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mamex_bench.runs.results import Results
 
 VOID = {"br", "hr", "img", "input", "link", "meta", "source", "wbr", "col", "area", "base", "embed"}
 LOADS = {"img": "src", "script": "src", "link": "href", "iframe": "src", "source": "src"}
@@ -92,27 +96,41 @@ def check_pdf(path: Path) -> list[str]:
     return []
 
 
-def check_verdicts(path: Path) -> list[str]:
-    """Which kinds of verdicts are missing, and whether a violation came unplanted."""
-    from mamex_bench.experiments import results
-
-    seen = {(v.status, v.expected) for v in results(path).verdicts}
+def check_verdicts(results: Results, path: str) -> list[str]:
+    """Which kinds of verdicts are missing, and whether one came unexpected."""
+    seen = {(v.status, v.expected) for v in results.verdicts}
     wanted = {("holds", None), ("violated", "violated"), ("vacuous", None)}
     problems = [f"{path}: no verdict {status!r}" for status, _ in wanted - seen]
     if ("violated", None) in seen:
         problems.append(f"{path}: a violation that nobody planted")
+    if {expected for status, expected in seen if status != "violated"} != {None}:
+        problems.append(f"{path}: a planted violation was not found")
     return problems
 
 
-def main(results: str, folder: str) -> int:
+def verdict_lines(results: Results) -> list[str]:
+    """One line per verdict, without its numbers."""
+    return [
+        f"{v.status}: {v.claim}, {v.instance} {v.learner} {v.concept}".rstrip()
+        for v in results.verdicts
+    ]
+
+
+def main(results: str, folder: str, gallery: str = "reports/gallery") -> int:
     """Check everything; print the problems; 1 if there are any."""
-    problems = check_verdicts(Path(results))
+    from mamex_bench import experiments
+
+    loaded = experiments.results(results)
+    problems = check_verdicts(loaded, results)
     for suffix, check in ((".html", check_html), (".pdf", check_pdf)):
         files = sorted(Path(folder).glob(f"*{suffix}"))
         problems += [] if files else [f"{folder}: no {suffix} file"]
         for file in files:
             problems += check(file)
     print("\n".join(problems) or f"report in {folder}: no problem found")
+    committed = Path(gallery) / "verdicts.txt"
+    if committed.is_file() and committed.read_text("utf-8").splitlines() != verdict_lines(loaded):
+        print(f"{gallery} is stale, its verdicts are others: refresh it with `make gallery`")
     return 1 if problems else 0
 
 
