@@ -234,11 +234,16 @@ def decoupling(
     instance.hypothesis(hypotheses)
     name = next(iter(instance.hypotheses)) if hypotheses is None else hypotheses
     H = instance.game.horizon
-    agents = tuple(_bracket(each, length, H, burn_in) for each in discrepancies(instance, name))
+    agents = tuple(
+        bracket_agent(each, length, H, burn_in) for each in discrepancies(instance, name)
+    )
     return Bracket(instance.name, name, length, H, float(burn_in), agents)
 
 
-def _bracket(discrepancy: Discrepancy, episodes: int, horizon: int, burn_in: float) -> AgentBracket:
+def bracket_agent(
+    discrepancy: Discrepancy, episodes: int, horizon: int, burn_in: float
+) -> AgentBracket:
+    """One agent's interval."""
     burn = burn_in * horizon
     grid = horizon * np.geomspace(0.06, 600.0, GRID_POINTS)
     witness = _lower.search(discrepancy, grid, episodes, burn)
