@@ -465,7 +465,14 @@ def test_gridworld_models_mix_four_kernels_and_agents_never_overlap():
 def test_near_duplicates_lie_at_exact_distances_whatever_is_played(seed):
     K = 100_000
     instance = catalogue.make(
-        "near_duplicates", seed=seed, episodes=K, models=6, policies=3, states=4, actions=2
+        "near_duplicates",
+        seed=seed,
+        episodes=K,
+        models=6,
+        policies=3,
+        states=4,
+        actions=2,
+        spread=(0.02, 5.0),
     )
     models = instance.hypothesis()
     H = instance.game.horizon

@@ -47,7 +47,7 @@ def make(
     horizon: int = 4,
     policies: int | Sequence[int] = 32,
     models: int = 512,
-    spread: Sequence[float] = (0.02, 5.0),
+    spread: Sequence[float] = (0.7, 40.0),
     own: float = 0.3,
 ) -> Instance:
     """The hard instance of the benchmarks.

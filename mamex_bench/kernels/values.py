@@ -34,6 +34,29 @@ def unravel(index: int, offsets: Ints, members: Ints) -> None:
 
 
 @jit
+def add_expectation(rows: Floats, following: Ints, later: Floats, now: Floats) -> None:
+    """now[i, b] += sum_t rows[t, b] later[t, i, b] over the states `following`.
+
+    Four states per pass, so that `now` is loaded and stored a quarter as often.
+    rows (S, B), later (S, n, B), now (n, B).
+    """
+    n, B = now.shape
+    whole = following.shape[0] // 4 * 4
+    for k in range(0, whole, 4):
+        t, u, v, w = following[k], following[k + 1], following[k + 2], following[k + 3]
+        for i in range(n):
+            for b in range(B):
+                now[i, b] += (rows[t, b] * later[t, i, b] + rows[u, b] * later[u, i, b]) + (
+                    rows[v, b] * later[v, i, b] + rows[w, b] * later[w, i, b]
+                )
+    for k in range(whole, following.shape[0]):
+        t = following[k]
+        for i in range(n):
+            for b in range(B):
+                now[i, b] += rows[t, b] * later[t, i, b]
+
+
+@jit
 def policy_values(
     transition: Floats,
     reward: Floats,
@@ -58,35 +81,31 @@ def policy_values(
     members = np.empty(n, np.int64)
     now = np.zeros((S, n, B))
     later = np.zeros((S, n, B))
+    visited = np.empty((H, S), np.int64)
+    count = np.zeros(H, np.int64)
+    for h in range(H):
+        for s in range(S):
+            if reachable[h, s]:
+                visited[h, count[h]] = s
+                count[h] += 1
     for policy in range(M):
         unravel(policy, offsets, members)
         for h in range(H - 1, -1, -1):
             now, later = later, now
-            for s in range(S):
-                if not reachable[h, s]:
-                    for i in range(n):
-                        for b in range(B):
-                            now[s, i, b] = 0.0
-                    continue
+            for k in range(count[h]):
+                s = visited[h, k]
                 a = joint_action(tables, offsets, strides, members, h, s)
                 for i in range(n):
                     r = reward[i, h, s, a]
                     for b in range(B):
                         now[s, i, b] = r
-                if h == H - 1:
-                    continue
-                for t in range(S):
-                    if not reachable[h + 1, t]:
-                        continue
-                    row = transition[h, s, a, t]
-                    for i in range(n):
-                        target = now[s, i]
-                        source = later[t, i]
-                        for b in range(B):
-                            target[b] += row[b] * source[b]
+                if h < H - 1:
+                    following = visited[h + 1, : count[h + 1]]
+                    add_expectation(transition[h, s, a], following, later, now[s])
         for i in range(n):
             for b in range(B):
                 total = 0.0
-                for s in range(S):
+                for k in range(count[0]):
+                    s = visited[0, k]
                     total += initial[s] * now[s, i, b]
                 out[b, i, policy] = total

@@ -36,6 +36,11 @@ def class_payoffs(game: MarkovGame, policies: PurePolicies, transitions: ArrayLi
     P = floats(transitions, "transitions", 5)
     expect_shape(P, "transitions", (P.shape[0], *game.transition.shape), "(F, H, S, A, S)")
     stochastic(P, "transitions")
+    return checked_payoffs(game, policies, P)
+
+
+def checked_payoffs(game: MarkovGame, policies: PurePolicies, P: Floats) -> Floats:
+    """`class_payoffs` of what was checked before: arrays of a game, a class of models."""
     reachable = reachable_states(P, game.initial)
     out = np.empty((P.shape[0], game.agents, policies.size))
     # Eight models fill a cache line; more only while the block's transitions fit the cache.
@@ -59,7 +64,8 @@ def class_payoffs(game: MarkovGame, policies: PurePolicies, transitions: ArrayLi
 
 def payoffs(game: MarkovGame, policies: PurePolicies) -> Floats:
     """Exact payoffs of the normal-form game over joint pure policies, (n, m_0, ..., m_{n-1})."""
-    values = class_payoffs(game, policies, game.transition[None])[0]
+    policies.check(game)
+    values = checked_payoffs(game, policies, game.transition[None])[0]
     return values.reshape(game.agents, *policies.counts)
 
 

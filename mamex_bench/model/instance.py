@@ -10,7 +10,7 @@ import numpy as np
 
 from mamex_bench.errors import InputError
 from mamex_bench.model._arrays import Floats, frozen
-from mamex_bench.model.evaluation import class_payoffs, payoffs
+from mamex_bench.model.evaluation import checked_payoffs, payoffs
 from mamex_bench.model.game import MarkovGame, largest_value
 from mamex_bench.model.hypotheses import Hypotheses, ModelClass, ValueClass
 from mamex_bench.model.policies import PurePolicies
@@ -116,7 +116,7 @@ class Instance:
             raise InputError(f"hypotheses {name!r} of {self.name!r} are not a class of models")
         cache = self._payoff_cache
         if id(classes) not in cache:
-            values = class_payoffs(self.game, self.policies, classes.transitions)
+            values = checked_payoffs(self.game, self.policies, classes.transitions)
             cache[id(classes)] = frozen(values)
         return cache[id(classes)]
 
