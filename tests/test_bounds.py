@@ -7,7 +7,7 @@ import pytest
 
 from mamex_bench import bounds
 from mamex_bench.catalogue import needle
-from mamex_bench.errors import InputError, NotApplicableError
+from mamex_bench.errors import InputError
 from mamex_bench.model.hypotheses import ModelClass
 from mamex_bench.model.instance import Instance
 
@@ -198,6 +198,25 @@ def test_structural_bounds_in_closed_form():
     witness = bounds.structural_witness(1, ratio=0.5, span=1.0, residual=2.0, **case)
     assert witness == pytest.approx(2 * max(2.0, 4 / 12))
     eluder = bounds.structural_bellman_eluder(3, horizon=2, episodes=100, residual=1.0)
-    assert eluder == pytest.approx(2 * 3 * np.log(100) ** 2 / 2)
-    with pytest.raises(NotApplicableError, match="6 H - 1"):
-        bounds.structural_bellman_eluder(3, horizon=1, episodes=100, residual=5.5)
+    assert eluder == pytest.approx(2 * 3 * np.log(100))
+    short = bounds.structural_bellman_eluder(3, horizon=2, episodes=1, residual=1.0)
+    assert short == pytest.approx(2 * 4 / 12)
+
+
+@pytest.mark.parametrize("dimension", [1, 3, 10])
+def test_structural_bellman_eluder_bound_exceeds_sequences(dimension):
+    """Functions on m points, Dirac distributions, one hypothesis per point and size: d_BE = m.
+
+    e = x at point j for the hypothesis (j, x), and uses of other points reveal nothing of it.
+    """
+    K, H = 500, 1
+    sizes = np.geomspace(1.0 / K, 1.0, 40)
+    best = 0.0
+    for mu in np.geomspace(0.1, 1000.0, 30):
+        gains = []
+        for used in range(K):
+            # The best size for the next pair on a point that was used so often already.
+            gains.append(max(float((sizes - used * sizes**2 / mu).max()), 0.0))
+        best = max(best, float(np.sort(np.tile(gains, dimension))[-K:].sum()) / (mu + 6 * H))
+    upper = bounds.structural_bellman_eluder(dimension, horizon=H, episodes=K, residual=1.0)
+    assert upper / 12 < best <= upper
