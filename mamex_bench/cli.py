@@ -163,12 +163,10 @@ def _claims(options: argparse.Namespace) -> int:
     from mamex_bench import experiments
 
     results = experiments.results(options.results)
-    for verdict in sorted(
-        results.verdicts, key=lambda v: (v.claim, v.instance, v.learner, v.concept)
-    ):
-        planted = " (planted)" if verdict.expected == "violated" else ""
-        print(f"{verdict.status}{planted}: {verdict.claim}")
-        print(f"    {verdict.statement}")
+    for v in sorted(results.verdicts, key=lambda v: (v.claim, v.instance, v.learner, v.concept)):
+        planted = " (planted)" if v.expected == "violated" else ""
+        where = " ".join(part for part in (v.instance, v.learner, v.concept) if part)
+        print(f"{v.status}{planted}: {v.claim}: {where}, K = {v.episodes:,}\n    {v.statement}")
     print(_count(results.verdicts))
     return _judge(results)
 
