@@ -27,8 +27,13 @@ local function finish_table(tbl, div)
   tbl.colspecs = tbl.colspecs:map(function(spec) return { spec[1], nil } end)
   local text = number("Table", div.identifier)
   if html then
+    -- The caption stands outside of what scrolls sideways.
     prefix(tbl.caption, text)
-    return pandoc.Div({ tbl }, pandoc.Attr("", { "scroll" }))
+    local caption = pandoc.Div(tbl.caption.long, pandoc.Attr("", { "caption" }))
+    tbl.caption = { long = {} }
+    tbl.attr = pandoc.Attr("", div.classes)
+    local scroll = pandoc.Div({ tbl }, pandoc.Attr("", { "scroll" }))
+    return pandoc.Div({ caption, scroll }, pandoc.Attr(div.identifier, { "tabular" }))
   end
   if div.classes:includes("wide") then
     return { pandoc.RawBlock("typst", "#[#set text(size: 6.6pt)\n#set table(inset: (x: 2.5pt, y: 3pt))"), tbl,
@@ -53,13 +58,27 @@ local first = {
   end,
 }
 
+local anchors = {}
+local function note(element)
+  if element.identifier ~= "" then anchors[element.identifier] = true end
+end
+local collect = { Header = note, Div = note, Span = note, Figure = note, Table = note }
+
 local second = {
   Link = function(link)
     local id = link.target:match("^#(.+)$")
-    if #link.content == 0 and id then
+    if not id then return nil end
+    if #link.content == 0 then
       link.content = { pandoc.Str((names[id] or id):gsub(" ", "\u{a0}") .. "") }
-      return link
     end
+    -- A reference to what this report does not hold stays as words.
+    return anchors[id] and link or link.content
+  end,
+  Math = function(math)
+    if not typst then return nil end
+    -- Typst's writer reads a negative space as an em and a sized norm as the word "parallel".
+    math.text = math.text:gsub("\\!", ""):gsub("\\[bB]igg?[lrm]?%f[^%a]", "")
+    return math
   end,
   Image = function(image)
     image.src = image.src .. (typst and ".pdf" or ".svg")
@@ -81,4 +100,4 @@ local second = {
   end,
 }
 
-return { first, second }
+return { first, collect, second }

@@ -96,7 +96,7 @@ def cell(
         "gap": gap,
         "output_gap": output,
         "best_gap": np.minimum.accumulate(gap, axis=1),
-        "diagnostics": {"resolves": np.full(seeds, 37.0), "epsilon_sum": np.full(seeds, 0.4)},
+        "diagnostics": {"solves": np.full(seeds, 37.0), "epsilon_sum": np.full(seeds, 0.4)},
         "seconds": np.full(seeds, 0.8) * (1 + len(identity) / 10),
         "bounds": bounds,
     }
@@ -167,7 +167,7 @@ def verdicts_of(cells: list[Cell]) -> list[Any]:
     found = []
     for one in cells:
         for claim in ("regret_in_expectation", "regret_in_probability", "online_to_batch"):
-            status, ratio = "not applicable", float("nan")
+            status, ratio = "not applicable", 0.0
             if one.bounds is not None and one.status == "done":
                 ratio = float(one.regret[:, -1].sum(axis=1).mean() / one.bounds.explicit[-1])
                 vacuous = one.bounds.explicit[-1] >= one.bounds.trivial[-1]
@@ -194,7 +194,7 @@ def verdict(claim: str, one: Cell, status: str, numbers: dict[str, float]) -> An
         episodes=one.episodes,
         status=status,
         expected=one.expected,
-        statement=f"Mean signed sum of regrets {numbers['ratio']:.3g} of the bound; "
+        statement=f"Mean signed sum of regrets {numbers['ratio'] or 0:.3g} of the bound; "
         f"{status}, N = {int(numbers['runs'])} runs.",
         numbers=numbers,
     )
@@ -227,9 +227,9 @@ def results(
         instances=tuple(record(*row) for row in INSTANCES[:instances]),
         cells=tuple(cells),
         provenance={
-            "package": "mamex-bench 0.1.0",
+            "mamex-bench": "0.1.0",
             "commit": "0123abc",
-            "machine": "x86_64, 2 cores",
+            "processor": "x86_64, 2 cores",
             "duration": "123 s",
         },
         suite_text='episodes = 20_000\nseeds = 20\n\n[[instance]]\nid = "lock"  # `ticks` & <tags>\n',

@@ -126,7 +126,7 @@ class Document:
         self._table(tables.verdict_counts(results))
         self._table(tables.gaps_in_data(results))
         claims = []
-        for claim in dict.fromkeys(v.claim for v in results.verdicts):
+        for claim in tables.ordered_claims(results):
             name = self._table(tables.verdict_grid(results, claim))
             title = claim.replace("_", " ").capitalize()
             claims.append({"title": title, "slug": name, "useful": name is not None})

@@ -17,7 +17,7 @@ import numpy as np
 from mamex_bench.model._arrays import Floats
 from mamex_bench.reporting import labels, style
 from mamex_bench.reporting.estimates import envelope_fit, mean_interval
-from mamex_bench.reporting.wording import decade, has_data, learner_label, power
+from mamex_bench.reporting.wording import decade, has_data, learner_label, number, power
 from mamex_bench.runs.results import BoundArrays, Cell, InstanceRecord
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ Styles = Mapping[str, style.LineStyle]
 BAND = (0.1, 0.9)  # quantiles over seeds
 LEVELS = (0.1, 0.03, 0.01)  # equilibrium accuracies that tables and gap figures mark
 _FLOOR = 1e-4  # gaps below it count as solved in a figure
-_CEILING = 300.0  # bounds beyond this multiple of the trivial line are named, not drawn
+_CEILING = 30.0  # bounds beyond this multiple of the trivial line are named, not drawn
 
 
 def regret(cells: Sequence[Cell], styles: Styles | None = None) -> Figure:
@@ -146,7 +146,7 @@ def envelope(cells: Sequence[Cell], styles: Styles | None = None) -> Figure:
     drawn = [cell for cell in cells if has_data(cell)]
     styles = styles or style.learner_styles([(c.learner, c.learner_name) for c in cells])
     with style.paper_style():
-        figure, (axes,) = _panels(style.TWO_COLUMNS, [[(2.5, 0.0)]])
+        figure, (axes,) = _panels(style.TWO_COLUMNS, [[(2.2, 0.0)]])
         _logarithmic(axes)
         marks: list[labels.EndLabel] = []
         finals = [np.asarray(c.regret, dtype=float)[:, -1].sum(axis=1) for c in drawn]
@@ -327,7 +327,7 @@ def _ratio_lines(
         axes.plot(at, loose, color=color, linestyle=(0, (2, 1.4)), linewidth=0.8)
         axes.plot(at, sharp, color=color, linewidth=1.5)
         if np.isfinite(loose[-1]):
-            marks.append(labels.EndLabel(at[-1], loose[-1], f"{loose[-1]:.2g}", color))
+            marks.append(labels.EndLabel(at[-1], loose[-1], number(float(loose[-1]), 2), color))
     values = np.concatenate(curves) if curves else np.ones(1)
     low = max(float(values.min()), float(values.max()) * 1e-5) if values.size else 0.1
     axes.set_ylim(min(low, 1.0) / 2, max(float(values.max()) if values.size else 1.0, 1.0) * 3)
@@ -354,7 +354,11 @@ def _envelope_bounds(axes: Axes, cells: Sequence[Cell]) -> list[labels.EndLabel]
         ("paper_shape", "paper shape (no bound at finite K)", style.MUTED, (0, (1, 1.8)), True),
     ):
         curve = np.array([float(getattr(bounds, field)[-1]) for _, bounds in own])
-        axes.plot(at, curve, color=color, linestyle=dashes, linewidth=1.0, zorder=2)
+        limit = _CEILING * np.array([float(bounds.trivial[-1]) for _, bounds in own])
+        if curve[-1] > limit[-1]:
+            name += f": {power(float(curve[-1]))} ↑"
+        visible = np.where(curve <= limit, curve, np.nan)
+        axes.plot(at, visible, color=color, linestyle=dashes, linewidth=1.0, zorder=2)
         marks.append(labels.EndLabel(at[-1], float(curve[-1]), name, color, italic))
     return marks
 

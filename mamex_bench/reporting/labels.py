@@ -80,7 +80,7 @@ def draw(axes: Axes, labels: Sequence[EndLabel], size: float, gap: float = 0.18)
             linewidth=0.5,
             alpha=0.7,
             clip_on=False,
-            gid="leader",
+            label="_leader",
         )
         left, middle = inverse.transform((column + 1, centre))
         axes.text(
@@ -93,5 +93,5 @@ def draw(axes: Axes, labels: Sequence[EndLabel], size: float, gap: float = 0.18)
             fontstyle="italic" if label.italic else "normal",
             fontweight=700 if label.bold else 400,
             verticalalignment="center_baseline",
-            gid="end-label",
+            label="_end",
         )

@@ -12,6 +12,7 @@ from mamex_bench.reporting.estimates import SEED, mean_interval
 from mamex_bench.reporting.figures import LEVELS
 from mamex_bench.reporting.table import Table
 from mamex_bench.reporting.wording import (
+    FIXED,
     concept,
     count,
     duration,
@@ -28,7 +29,10 @@ from mamex_bench.statistics import exponents as fit_exponents
 
 
 def _own(results: Results, instance: str) -> list[Cell]:
-    return [cell for cell in results.cells if cell.instance == instance and has_data(cell)]
+    """This instance's cells with data, concept by concept."""
+    own = [cell for cell in results.cells if cell.instance == instance and has_data(cell)]
+    concepts = list(dict.fromkeys(cell.concept for cell in own))
+    return sorted(own, key=lambda cell: concepts.index(cell.concept))
 
 
 def exponents(results: Results, instance: str) -> Table:
@@ -52,10 +56,9 @@ def _fit(fit: Exponent) -> str:
     slope = fit.interval
     if np.isnan(slope.estimate):
         return "–"
-    text = f"{slope.estimate:.2f}"
-    if np.isfinite(slope.low):
-        text += f" [{slope.low:.2f}, {slope.high:.2f}]"
-    return text.replace("-", "−")
+    ends = [slope.estimate] + ([slope.low, slope.high] if np.isfinite(slope.low) else [])
+    texts = [f"{round(end, 2) + 0.0:.2f}".replace("-", "−") for end in ends]
+    return texts[0] if len(texts) == 1 else f"{texts[0]} [{texts[1]},{FIXED}{texts[2]}]"
 
 
 def episodes_until(results: Results, instance: str) -> Table:
@@ -91,10 +94,10 @@ def _first(cell: Cell, field: str, level: float) -> str:
     reached = values <= level
     hit: Any = reached.any(axis=1)
     if not hit.any():
-        return f"> {number(int(cell.checkpoints[-1]))}"
+        return f">{FIXED}{number(int(cell.checkpoints[-1]))}"
     first = np.asarray(cell.checkpoints)[reached[hit].argmax(axis=1)]
     text = number(int(np.median(first)))
-    return text if hit.all() else f"{text} ({hit.sum()}/{hit.size})"
+    return text if hit.all() else f"{text}{FIXED}({hit.sum()}/{hit.size})"
 
 
 def bounds(results: Results, instance: str) -> Table:
@@ -137,7 +140,7 @@ def bounds(results: Results, instance: str) -> Table:
             "bound, mean",
             "bound, prob.",
             "trivial",
-            "paper shape",
+            "paper shape (not a bound)",
             "informative from",
         ),
         align="llrrrrrrrrr",
@@ -167,7 +170,7 @@ def rivals(results: Results, instance: str) -> Table:
                 _mean(inside) if cell.profile_kind == "markov" else "the same",
                 _difference(cell, base),
                 duration(float(np.median(cell.seconds)) / cell.episodes),
-                _diagnostic(cell, "resolves"),
+                _diagnostic(cell, "solves"),
             )
         )
     base_name = next((c.learner for c in own if c.learner_name == "mamex"), "mamex")

@@ -14,8 +14,8 @@ from mamex_bench.reporting import style
 from mamex_bench.reporting.svg import inline
 
 _READER = (
-    "markdown-smart-auto_identifiers+gfm_auto_identifiers+pipe_tables+table_captions"
-    "+tex_math_dollars+implicit_figures+bracketed_spans+fenced_divs"
+    "markdown-smart+pipe_tables+table_captions+tex_math_dollars+implicit_figures+bracketed_spans"
+    "+fenced_divs"
 )
 
 

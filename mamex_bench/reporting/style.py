@@ -101,12 +101,12 @@ class Status:
 
 STATUSES = {
     "holds": Status("✓", "no violation", "no violation seen", "holds"),
-    "violated": Status("▲", "violated", "violated", "violated"),
+    "violated": Status("▴", "violated", "violated", "violated"),
     "vacuous": Status("○", "vacuous", "vacuous: the bound is not below the trivial one", "vacuous"),
     "inconclusive": Status("◐", "inconclusive", "inconclusive", "inconclusive"),
     "not applicable": Status("–", "not applicable", "not applicable", "na"),
 }
-PLANTED = Status("▲", "violated (planted)", "violated, as planted and expected", "planted")
+PLANTED = Status("▴", "violated (planted)", "violated, as planted and expected", "planted")
 
 
 def status(name: str, expected: str | None = None) -> Status:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from mamex_bench.reporting.wording import concept, count, learner, markdown, number
+from mamex_bench.reporting.wording import THIN, concept, count, learner, markdown, number
 from mamex_bench.runs.results import InstanceRecord, Results
 
 
@@ -70,12 +70,18 @@ def warnings(results: Results) -> list[str]:
 
 
 def version(results: Results) -> str:
-    """One line that identifies software and suite."""
-    parts = [
-        str(results.provenance[key])
-        for key in ("package", "version", "commit", "date", "machine")
-        if key in results.provenance
-    ]
+    """One line that identifies software, machine and day."""
+    found = results.provenance
+    parts = []
+    if "mamex-bench" in found:
+        parts.append(f"mamex-bench {found['mamex-bench']}")
+    if "commit" in found:
+        commit, *changes = found["commit"].split(" ", 1)
+        parts.append(" ".join(["commit", commit[:10], *changes]))
+    if "processor" in found:
+        parts.append(found["processor"])
+    if "started" in found:
+        parts.append(found["started"][:10])
     return " · ".join(parts)
 
 
@@ -83,16 +89,17 @@ def facts(record: InstanceRecord) -> str:
     """Sizes, hypotheses and structure of an instance as sentences; Markdown."""
     actions = " × ".join(map(str, record.action_counts))
     policies = " × ".join(number(n) for n in record.policy_counts)
+    episodes = number(record.episodes).replace(THIN, r"\,")
     text = (
         f"Family `{record.family}`, $n = {record.agents}$ agents, $S = {record.states}$ states, "
         f"horizon $H = {record.horizon}$, {actions} actions, {policies} pure policies, "
-        f"$K = {record.episodes}$ episodes, "
+        f"$K = {episodes}$ episodes, "
         f"true returns range over {number(float(record.return_range))}."
     )
     if record.hypotheses:
         items = [f"{markdown(k)} ({markdown(v)})" for k, v in record.hypotheses.items()]
         text += f" Hypotheses: {'; '.join(items)}."
-    if record.structure:
+    if record.structure and not record.known:
         text += f" Structure: {markdown(record.structure)}."
     if record.parameters:
         items = [f"{markdown(k)} = {markdown(v)}" for k, v in record.parameters.items()]
@@ -102,7 +109,8 @@ def facts(record: InstanceRecord) -> str:
 
 def known(record: InstanceRecord) -> str:
     """Constants known in advance, with their sources; Markdown."""
-    return "; ".join(
-        f"{markdown(name)} = {number(float(value))} ({markdown(source)})"
-        for name, (value, source) in record.known.items()
-    )
+    by_source: dict[str, list[str]] = {}
+    for name, (value, source) in record.known.items():
+        words = f"{markdown(name.replace('_', ' '))} = {number(float(value), 4)}"
+        by_source.setdefault(source, []).append(words)
+    return "; ".join(f"{', '.join(w)} ({markdown(s)})" for s, w in by_source.items()) + "."

@@ -42,7 +42,7 @@ class Table:
         body = "\n".join([*lines, "", f": {markdown(self.caption)}"])
         if not anchored:
             return body + "\n"
-        width = " .wide" if len(self.header) > 7 else ""
+        width = " .wide" if len(self.header) > 6 else ""
         return f"::: {{#tbl:{self.slug} .table{width}}}\n{body}\n:::\n"
 
     def to_latex(self) -> str:

@@ -13,7 +13,12 @@ import numpy as np
 
 from mamex_bench.reporting.learner_tables import bounds, episodes_until, exponents, rivals
 from mamex_bench.reporting.table import Mark, Table
-from mamex_bench.reporting.verdict_tables import statements, verdict_counts, verdict_grid
+from mamex_bench.reporting.verdict_tables import (
+    ordered_claims,
+    statements,
+    verdict_counts,
+    verdict_grid,
+)
 from mamex_bench.reporting.wording import concept, duration, learner, number
 from mamex_bench.runs.results import Results
 
@@ -27,6 +32,7 @@ __all__ = [
     "gaps_in_data",
     "instances",
     "key_values",
+    "ordered_claims",
     "rivals",
     "statements",
     "verdict_counts",

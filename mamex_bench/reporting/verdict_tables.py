@@ -17,21 +17,33 @@ from mamex_bench.reporting.wording import (
 from mamex_bench.runs.results import Results, Verdict
 
 _DETAILS = {
-    "regret_in_expectation": "Numbers: mean over seeds of the regret (sum over agents of positive "
-    "parts; for Nash and CE this is the signed sum) divided by the explicit bound on the mean.",
+    "regret_in_expectation": "Numbers: mean over seeds of the regret (positive parts; for Nash "
+    "and CE "
+    "these are the signed gaps) divided by the explicit bound on the mean, for the sum over "
+    "agents or "
+    "for the worst agent, whichever is larger.",
     "regret_in_probability": "Numbers: seeds beyond the explicit bound, of all seeds.",
     "online_to_batch": "Numbers: largest gap of the output over seeds.",
     "decoupling_bracket": "Numbers: lower and upper end.",
 }
 
 
-def _detail(verdict: Verdict) -> str:
+def ordered_claims(results: Results) -> list[str]:
+    """The claims judged: those on regret first, then the others as they come."""
+    found = dict.fromkeys(verdict.claim for verdict in results.verdicts)
+    return [c for c in _DETAILS if c in found] + [c for c in found if c not in _DETAILS]
+
+
+def _detail(verdict: Verdict, agents: int) -> str:
     """The one number, or pair, that goes into a grid beside the status."""
     numbers = verdict.numbers
     if verdict.claim == "regret_in_probability" and "beyond" in numbers:
         return f"{number(int(numbers['beyond']))}/{number(int(numbers['seeds']))}"
     if verdict.claim == "decoupling_bracket" and "lower" in numbers:
         return interval(numbers["lower"], numbers["upper"])
+    if "worst_agent" in numbers and numbers.get("bound", 0.0) > 0.0:
+        worst = agents * numbers["worst_agent"] / numbers["bound"]
+        return number(float(max(numbers.get("ratio", worst), worst)), 2)
     for name in ("ratio", "gap"):
         if name in numbers and not np.isnan(numbers[name]):
             return number(float(numbers[name]), 2)
@@ -46,7 +58,13 @@ def verdict_grid(results: Results, claim: str) -> Table:
     own = [v for v in results.verdicts if v.claim == claim]
     useful = [v for v in own if v.status != "not applicable"]
     learners = list(dict.fromkeys(v.learner for v in useful))
-    lines = list(dict.fromkeys((v.instance, v.concept) for v in useful))
+    places = {name: rank for rank, name in enumerate(r.id for r in results.instances)}
+    concepts = list(dict.fromkeys(v.concept for v in useful))
+    lines = sorted(
+        dict.fromkeys((v.instance, v.concept) for v in useful),
+        key=lambda line: (places.get(line[0], -1), concepts.index(line[1])),
+    )
+    agents = {record.id: record.agents for record in results.instances}
     found = {(v.instance, v.concept, v.learner): v for v in own}
     kinds = {cell.learner: learner_label(cell) for cell in results.cells if has_data(cell)}
     rows = []
@@ -54,7 +72,7 @@ def verdict_grid(results: Results, claim: str) -> Table:
         entries: list[Entry] = [instance, concept(name) if name else "–"]
         for identity in learners:
             verdict = found.get((instance, name, identity))
-            entries.append(_verdict_entry(verdict))
+            entries.append(_verdict_entry(verdict, agents[instance]))
         rows.append(tuple(entries))
     return Table(
         slug=f"verdicts-{claim.replace('_', '-')}",
@@ -65,13 +83,13 @@ def verdict_grid(results: Results, claim: str) -> Table:
     )
 
 
-def _verdict_entry(verdict: Verdict | None) -> Entry:
+def _verdict_entry(verdict: Verdict | None, agents: int) -> Entry:
     if verdict is None:
         return ""
     look = style.status(verdict.status, verdict.expected)
     if verdict.status == "not applicable":
         return Mark(look, "")
-    detail = _detail(verdict)
+    detail = _detail(verdict, agents)
     return Mark(look, f"{look.word}, {detail}" if detail else look.word)
 
 
@@ -79,7 +97,7 @@ def verdict_counts(results: Results) -> Table:
     """How often each status was reached, by claim; planted violations counted apart."""
     columns = ("holds", "violated", "planted", "vacuous", "inconclusive", "not applicable")
     rows = []
-    for claim in dict.fromkeys(v.claim for v in results.verdicts):
+    for claim in ordered_claims(results):
         own = [v for v in results.verdicts if v.claim == claim]
         tally = dict.fromkeys(columns, 0)
         for verdict in own:

@@ -13,6 +13,8 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _LOWERED = {raised: plain for plain, raised in zip("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")}
 CONCEPTS = {"nash": "Nash", "cce": "CCE", "ce": "CE"}
 MARKOV_MARK = "†"
+THIN = "\u202f"  # narrow space between thousands, at which no line breaks
+FIXED = "\u00a0"  # space at which no line breaks
 
 
 def concept(name: str) -> str:
@@ -26,9 +28,13 @@ def learner(identity: str) -> str:
 
 
 def learner_label(cell: Cell) -> str:
-    """A learner's name in figures and tables; the dagger marks Markov profiles."""
-    mark = f" {MARKOV_MARK}" if cell.profile_kind == "markov" else ""
-    return learner(cell.learner) + mark
+    """A learner's name in figures and tables; planted faults and Markov profiles are marked."""
+    mark = FIXED + MARKOV_MARK if cell.profile_kind == "markov" else ""
+    planted = cell.expected == "violated" or cell.learner_name.startswith("planted")
+    name = learner(cell.learner)
+    if planted and "planted" not in name:
+        name += " (planted)"
+    return name + mark
 
 
 def has_data(cell: Cell) -> bool:
@@ -37,12 +43,12 @@ def has_data(cell: Cell) -> bool:
 
 
 def power(value: float) -> str:
-    """Two significant digits times a power of ten: 3.1 × 10⁷."""
+    """Two significant digits times a power of ten, as 3.1 × 10⁷."""
     exponent = math.floor(math.log10(abs(value)))
     mantissa = value / 10**exponent
     if abs(round(mantissa, 1)) >= 10:
         mantissa, exponent = mantissa / 10, exponent + 1
-    return f"{mantissa:.1f} × 10{str(exponent).translate(_RAISED)}".replace("-", "−", 1)
+    return f"{mantissa:.1f}{FIXED}×{FIXED}10{str(exponent).translate(_RAISED)}".replace("-", "−", 1)
 
 
 def decade(value: float) -> str:
@@ -60,18 +66,18 @@ def number(value: float | int | None, digits: int = 3) -> str:
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     if isinstance(value, int):
-        return f"{value:,}".replace(",", "\u2009").replace("-", "−")
+        return f"{value:,}".replace(",", THIN).replace("-", "−")
     if value == 0:
         return "0"
     if not 1e-3 <= abs(value) < 1e6:
         return power(value)
     places = max(digits - 1 - math.floor(math.log10(abs(value))), 0)
-    return f"{value:,.{places}f}".replace(",", "\u2009").replace("-", "−")
+    return f"{value:,.{places}f}".replace(",", THIN).replace("-", "−")
 
 
 def interval(low: float, high: float, digits: int = 3) -> str:
     """[low, high]"""
-    return f"[{number(low, digits)}, {number(high, digits)}]"
+    return f"[{number(low, digits)},{FIXED}{number(high, digits)}]"
 
 
 def duration(seconds: float) -> str:
@@ -80,8 +86,8 @@ def duration(seconds: float) -> str:
         return "–"
     for limit, scale, unit in ((1e-3, 1e6, "µs"), (1.0, 1e3, "ms"), (120.0, 1.0, "s")):
         if abs(seconds) < limit:
-            return f"{number(float(seconds * scale))} {unit}"
-    return f"{number(float(seconds / 60))} min"
+            return f"{number(float(seconds * scale))}{FIXED}{unit}"
+    return f"{number(float(seconds / 60))}{FIXED}min"
 
 
 def count(amount: int, noun: str, plural: str | None = None) -> str:
@@ -108,7 +114,8 @@ _LATEX = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    "\u2009": r"\,",
+    THIN: r"\,",
+    FIXED: "~",
     "−": "$-$",
     "×": r"$\times$",
     "≤": r"$\le$",
@@ -122,7 +129,7 @@ _LATEX = {
     "†": r"$\dagger$",
     "–": "--",
     "✓": r"$\checkmark$",
-    "▲": r"$\blacktriangle$",
+    "▴": r"$\blacktriangle$",
     "○": r"$\circ$",
     "◐": r"$\circledcirc$",
     "→": r"$\to$",
