@@ -58,7 +58,9 @@ def _cce(search: Search, start: npt.NDArray[np.float64] | None) -> bool:
 
 def _ce(search: Search, basis: Any) -> tuple[bool, Any]:
     whole = search.game
-    kept = kept_strategies(whole)
+    kept = [np.arange(m) for m in whole.shape]
+    if whole.weights.size > DENSE_CELLS:
+        kept = kept_strategies(whole)
     game = restrict(whole, kept)
     if game.weights.size <= DENSE_CELLS:
         x = np.empty(game.weights.size)
