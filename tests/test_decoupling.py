@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 
 from mamex_bench import catalogue, complexity
 from mamex_bench.complexity import _bracket, _clusters, _lower, _upper
@@ -295,7 +296,7 @@ def test_tampering_with_either_end_is_caught(lock):
         complexity.check_bracket(lock, dataclasses.replace(bracket, agents=bracket.agents[:1]))
 
 
-def test_storage_keeps_everything(lock):
+def test_storage_keeps_everything_and_it_shows_itself(lock):
     bracket = complexity.decoupling(lock, 300)
     header, arrays = bracket.to_arrays()
     again = complexity.Bracket.from_arrays(json.loads(json.dumps(header)), arrays)
@@ -303,6 +304,11 @@ def test_storage_keeps_everything(lock):
     assert again.upper_value(17.0, 90) == bracket.upper_value(17.0, 90)
     assert repr(again) == repr(bracket)
     assert "agent 1" in bracket._repr_html_()
+    ax = Figure().subplots()
+    assert bracket.plot(ax) is ax
+    curve = ax.lines[0].get_ydata()
+    assert curve.max() <= bracket.upper * (1 + 1e-9)
+    assert curve.max() >= bracket.lower
     complexity.check_bracket(lock, again)
 
 

@@ -196,6 +196,29 @@ class Bracket:
             tuple(agents),
         )
 
+    def plot(self, ax: Any = None) -> Any:
+        """V_up(mu) / (mu + 6 H) against mu, and the interval; returns the axes."""
+        if ax is None:
+            import matplotlib.pyplot as plt
+
+            ax = plt.subplots()[1]
+        burn = self.burn_in * self.horizon
+        mus = np.geomspace(self.horizon * 0.06, self.horizon * 600.0, 60)
+        curve = [self.upper_value(float(mu)) / (mu + burn) for mu in mus]
+        ax.plot(mus, curve, color="C0", label="certified, at each mu")
+        ax.axhspan(self.lower, self.upper, color="C1", alpha=0.2, lw=0.0, label="interval")
+        agent, witness = self.witness
+        if witness.mu > 0.0:
+            label = f"witness, {witness.length:,} pairs, agent {agent}"
+            ax.plot([witness.mu], [self.lower], "o", color="C1", label=label)
+        ax.set_xscale("log")
+        ax.set_ylim(bottom=0.0)
+        ax.set_xlabel("mu")
+        ax.set_ylabel("V(mu) / (mu + burn-in)")
+        ax.set_title(f"Decoupling coefficient of {self.instance}, K = {self.episodes:,}")
+        ax.legend()
+        return ax
+
     def __repr__(self) -> str:
         return (
             f"Bracket({self.lower:.6g} <= d({self.episodes:,}) <= {self.upper:.6g} on "
