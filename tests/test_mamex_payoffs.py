@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mamex_bench as mb
-from mamex_bench.kernels import evidence as kernel
+from mamex_bench.kernels.evidence import LIKELIEST, LIKELIEST_MEAN
+from mamex_bench.kernels.model_evidence import models_payoffs
+from mamex_bench.kernels.value_evidence import tabular_record
 from mamex_bench.learners._evidence import Settings, gather, joint_table
 from mamex_bench.learners._maximise_to_explore import MaximiseToExplore
 from mamex_bench.model.simulator import Simulator
@@ -181,13 +183,13 @@ def test_signs_and_modes() -> None:
 
     def at_start(settings: Settings) -> np.ndarray:
         out = np.empty(entries.size)
-        kernel.models_payoffs(gather(instance, "models", joint, settings), entries, out)
+        models_payoffs(gather(instance, "models", joint, settings), entries, out)
         return out.reshape(values[0].shape)
 
     assert np.array_equal(at_start(Settings(1.0, sign=-1.0)), values.min(axis=0))
-    pessimist = Settings(1.0, sign=-1.0, mode=kernel.LIKELIEST)
+    pessimist = Settings(1.0, sign=-1.0, mode=LIKELIEST)
     assert np.array_equal(at_start(pessimist), values.min(axis=0))
-    mean = Settings(1.0, mode=kernel.LIKELIEST_MEAN)
+    mean = Settings(1.0, mode=LIKELIEST_MEAN)
     assert np.allclose(at_start(mean), values.mean(axis=0))
 
 
@@ -212,7 +214,7 @@ def test_a_step_ignored_leaves_its_data_unused() -> None:
     full = gather(instance, "values", joint, Settings(0.5))
     deaf = gather(instance, "values", joint, Settings(0.5, ignored_step=1))
     states, actions = np.array([0, 1, 2, 0]), np.array([1, 2, 3])
-    kernel.tabular_record(full, states, actions)
-    kernel.tabular_record(deaf, states, actions)
+    tabular_record(full, states, actions)
+    tabular_record(deaf, states, actions)
     assert (full.losses > deaf.losses).any()
     assert (full.losses >= deaf.losses - 1e-15).all()

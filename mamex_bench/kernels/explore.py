@@ -11,7 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-import mamex_bench.kernels.linear_evidence  # noqa: F401  (registers its kinds of evidence)
+# Importing these registers their kinds of evidence.
+import mamex_bench.kernels.linear_evidence
+import mamex_bench.kernels.model_evidence
+import mamex_bench.kernels.value_evidence  # noqa: F401
 from mamex_bench.kernels._jit import jit
 from mamex_bench.kernels.evidence import Focus, focused_payoffs, payoffs, record
 from mamex_bench.kernels.simulate import draw, episode

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mamex_bench.kernels._jit import jit
-from mamex_bench.kernels.evidence import finite_values, operations
+from mamex_bench.kernels.evidence import operations
+from mamex_bench.kernels.value_evidence import finite_values
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

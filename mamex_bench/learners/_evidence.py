@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from mamex_bench.errors import InputError, NotApplicableError
-from mamex_bench.kernels import evidence as kernel
 from mamex_bench.kernels import linear_evidence as linear
+from mamex_bench.kernels import model_evidence as models
+from mamex_bench.kernels import value_evidence as values
+from mamex_bench.kernels.evidence import IMPOSSIBLE, LIKELIEST, LIKELIEST_MEAN, REGULARISED
 from mamex_bench.model._arrays import Floats, Ints
 from mamex_bench.model.hypotheses import (
     Hypotheses,
@@ -19,13 +21,8 @@ from mamex_bench.model.hypotheses import (
 )
 from mamex_bench.model.instance import Instance
 
-Evidence = kernel.Models | kernel.TabularValues | linear.LinearCompletion | linear.Linear
+Evidence = models.Models | values.TabularValues | linear.LinearCompletion | linear.Linear
 
-REGULARISED, LIKELIEST, LIKELIEST_MEAN = (
-    kernel.REGULARISED,
-    kernel.LIKELIEST,
-    kernel.LIKELIEST_MEAN,
-)
 MODES = ("model-based", "model-free")
 
 
@@ -98,10 +95,10 @@ def _models(instance: Instance, name: str, classes: ModelClass, settings: Settin
     innermost = np.moveaxis(classes.transitions, 0, -1)
     with np.errstate(divide="ignore"):
         losses = -np.log(innermost)
-    log_loss = np.ascontiguousarray(np.where(innermost > 0.0, losses, kernel.IMPOSSIBLE))
+    log_loss = np.ascontiguousarray(np.where(innermost > 0.0, losses, IMPOSSIBLE))
     if settings.ignored_step is not None:
         log_loss[settings.ignored_step] = 0.0
-    evidence = kernel.Models(
+    evidence = models.Models(
         values=settings.sign * instance.model_payoffs(name).reshape(F, -1),
         log_loss=log_loss,
         losses=np.zeros(F),
@@ -113,7 +110,7 @@ def _models(instance: Instance, name: str, classes: ModelClass, settings: Settin
         sign=np.array([settings.sign]),
         mode=np.array([settings.mode], dtype=np.int64),
     )
-    kernel.models_prune(evidence)
+    models.models_prune(evidence)
     return evidence
 
 
@@ -137,7 +134,7 @@ def _values(
         "mode": np.array([settings.mode], dtype=np.int64),
     }
     if classes.features is None:
-        return kernel.TabularValues(
+        return values.TabularValues(
             reward=game.reward,
             visits=np.zeros(game.reward.shape[1:]),
             onward=np.zeros(game.transition.shape),

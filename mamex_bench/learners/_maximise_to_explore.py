@@ -13,10 +13,11 @@ import numpy as np
 
 from mamex_bench.equilibria import solve
 from mamex_bench.errors import InputError, MisspecifiedError
-from mamex_bench.kernels import evidence as evidence_kernel
 from mamex_bench.kernels import explore as kernel
+from mamex_bench.kernels.evidence import IMPOSSIBLE, REGULARISED, Focus
+from mamex_bench.kernels.model_evidence import Models
 from mamex_bench.learners._base import FusedLearner
-from mamex_bench.learners._evidence import REGULARISED, Settings, gather, joint_table, select
+from mamex_bench.learners._evidence import Settings, gather, joint_table, select
 from mamex_bench.model._arrays import Floats, frozen
 from mamex_bench.model.concepts import concept_code
 from mamex_bench.model.game import Trajectory
@@ -69,9 +70,7 @@ class MaximiseToExplore(FusedLearner):
         self.hypotheses = select(instance, hypotheses, mode)
         self._joint = joint_table(instance)
         self._evidence = gather(instance, self.hypotheses, self._joint, settings)
-        self._models = (
-            self._evidence if isinstance(self._evidence, evidence_kernel.Models) else None
-        )
+        self._models = self._evidence if isinstance(self._evidence, Models) else None
         self._everything = np.arange(instance.game.agents * instance.policies.size)
         self._held: _Held | None = None
         self._certified = False
@@ -171,7 +170,7 @@ class MaximiseToExplore(FusedLearner):
             return
         if self.episode == self.episodes // 2:
             self._live_at_half = float(models.state[0])
-        if models.losses[models.state[1]] >= evidence_kernel.IMPOSSIBLE:
+        if models.losses[models.state[1]] >= IMPOSSIBLE:
             raise MisspecifiedError(
                 f"instance {self.instance.name!r}: by episode {self.episode} a transition was "
                 f"observed that has probability zero under every model of {self.hypotheses!r}"
@@ -208,7 +207,7 @@ class MaximiseToExplore(FusedLearner):
         entries = np.concatenate(positions)
         F = 0 if self._models is None else self._models.losses.size
         E = entries.size
-        focus = evidence_kernel.Focus(
+        focus = Focus(
             entries=entries,
             base=np.empty(E),
             near=np.empty(E * F, dtype=np.int32),

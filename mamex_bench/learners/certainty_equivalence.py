@@ -7,7 +7,8 @@ value. It has no regret guarantee: nothing drives it to explore.
 
 from __future__ import annotations
 
-from mamex_bench.learners._evidence import LIKELIEST_MEAN, Settings
+from mamex_bench.kernels.evidence import LIKELIEST_MEAN
+from mamex_bench.learners._evidence import Settings
 from mamex_bench.learners._maximise_to_explore import MaximiseToExplore
 from mamex_bench.model.instance import Instance
 

@@ -7,7 +7,8 @@ arm: there the hypothesis "nothing pays" is never refuted.
 
 from __future__ import annotations
 
-from mamex_bench.learners._evidence import LIKELIEST, Settings, select
+from mamex_bench.kernels.evidence import LIKELIEST
+from mamex_bench.learners._evidence import Settings, select
 from mamex_bench.learners._maximise_to_explore import MaximiseToExplore
 from mamex_bench.learners.mamex import resolve_eta
 from mamex_bench.model.instance import Instance

@@ -1,0 +1,122 @@
+"""Evidence on a finite class of action values, any target function allowed (tabular)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mamex_bench.kernels._jit import jit
+from mamex_bench.kernels.evidence import LIKELIEST_MEAN, REGULARISED, TIE, add, operations
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class TabularValues(NamedTuple):
+    """Evidence on finitely many action values per agent, any target function allowed.
+
+    tables (sum F_i, H, S, A): the hypotheses f; first (n+1,): agent i's begin at first[i];
+    start (sum F_i, M): sign * E_rho f_0(s, pi_0(s)); joint (M, H, S): joint actions;
+    reward (n, H, S, A); visits (H, S, A); onward (H, S, A, S): next-state counts;
+    losses, errors (sum F_i, M); weight (H,): 1, or 0 for a step that is ignored.
+    """
+
+    tables: Floats
+    first: Ints
+    start: Floats
+    joint: Ints
+    reward: Floats
+    visits: Floats
+    onward: Floats
+    losses: Floats
+    errors: Floats
+    weight: Floats
+    eta: Floats
+    sign: Floats
+    mode: Ints
+
+
+@jit
+def tabular_record(evidence: TabularValues, states: Ints, actions: Ints) -> None:
+    """L(f, pi) gains, in the one cell per step that was visited,
+
+        e^2 - (N-1)/N (d - e)^2,   e = f - y,   d = f - mean of the N-1 earlier targets,
+
+    which is the growth of N (f - mean y)^2 = sum (f - y)^2 - min_g sum (g - y)^2.
+    Targets are y = r_h + f_{h+1}(s', pi_{h+1}(s')).
+    """
+    H = actions.shape[0]
+    tables, joint = evidence.tables, evidence.joint
+    S, M = tables.shape[2], joint.shape[0]
+    n = evidence.reward.shape[0]
+    for h in range(H):
+        s, a, t = states[h], actions[h], states[h + 1]
+        seen = evidence.visits[h, s, a]
+        if evidence.weight[h] != 0.0:
+            for i in range(n):
+                r = evidence.reward[i, h, s, a]
+                for f in range(evidence.first[i], evidence.first[i + 1]):
+                    own = tables[f, h, s, a]
+                    for pi in range(M):
+                        y = r
+                        mean = r
+                        if h + 1 < H:
+                            y += tables[f, h + 1, t, joint[pi, h + 1, t]]
+                            if seen > 0.0:
+                                total = 0.0
+                                for u in range(S):
+                                    count = evidence.onward[h, s, a, u]
+                                    if count > 0.0:
+                                        total += count * tables[f, h + 1, u, joint[pi, h + 1, u]]
+                                mean += total / seen
+                        e = own - y
+                        d = own - mean
+                        gain = e * e - seen / (seen + 1.0) * (d - e) * (d - e)
+                        add(evidence.losses[f], evidence.errors[f], pi, gain)
+        evidence.visits[h, s, a] += 1.0
+        evidence.onward[h, s, a, t] += 1.0
+
+
+@jit
+def finite_values(
+    start: Floats,
+    losses: Floats,
+    first: Ints,
+    settings: tuple[float, float, int],
+    entries: Ints,
+    out: Floats,
+) -> None:
+    """sup_f { E_rho f - eta L(f, pi) } over agent i's hypotheses; settings (eta, sign, mode)."""
+    eta, sign, mode = settings
+    M = start.shape[1]
+    for e in range(entries.shape[0]):
+        i, pi = entries[e] // M, entries[e] % M
+        best = -np.inf
+        if mode == REGULARISED:
+            for f in range(first[i], first[i + 1]):
+                value = start[f, pi] - eta * losses[f, pi]
+                if value > best:
+                    best = value
+            out[e] = sign * best
+            continue
+        least = np.inf
+        for f in range(first[i], first[i + 1]):
+            least = min(least, losses[f, pi])
+        total, tied = 0.0, 0
+        for f in range(first[i], first[i + 1]):
+            if losses[f, pi] - least <= TIE:
+                total += start[f, pi]
+                tied += 1
+                best = max(best, start[f, pi])
+        out[e] = sign * (total / tied if mode == LIKELIEST_MEAN else best)
+
+
+@jit
+def tabular_payoffs(evidence: TabularValues, entries: Ints, out: Floats) -> None:
+    settings = (evidence.eta[0], evidence.sign[0], evidence.mode[0])
+    finite_values(evidence.start, evidence.losses, evidence.first, settings, entries, out)
+
+
+operations(tabular_record, tabular_payoffs, TabularValues)
