@@ -185,14 +185,15 @@ def simulate_value_losses(instance, runs, K, rng, ridge=None, features=None):
     return first, second
 
 
-@pytest.mark.parametrize("completion", ["tabular", "linear"])
-def test_model_free_radii_cover_simulated_excesses(completion):
+@pytest.mark.parametrize("ridge", [None, 0.5, 200.0])
+def test_model_free_radii_cover_simulated_excesses(ridge):
+    """Tabular completion, and linear with a light and a heavy ridge, which is mostly bias."""
     base, rng = tiny(seed=5)
-    features, ridge = None, None
-    if completion == "linear":
+    features = None
+    if ridge is not None:
         # An invertible change of the tabular basis: complete by construction.
         basis = np.eye(8) + 0.2 * rng.random((8, 8))
-        features, ridge = np.tile(basis.reshape(1, 2, 4, 8), (2, 1, 1, 1)), 0.5
+        features = np.tile(basis.reshape(1, 2, 4, 8), (2, 1, 1, 1))
     instance = with_values(base, 2, "tabular" if features is None else features, ridge or 1.0)
     K = 12
     constants = concentration(instance, None, K)
