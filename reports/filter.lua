@@ -94,6 +94,9 @@ local second = {
     end
   end,
   Div = function(div)
+    if typst and div.classes:includes("statements") then
+      return { pandoc.RawBlock("typst", "#statements["), pandoc.Div(div.content), pandoc.RawBlock("typst", "]") }
+    end
     if typst and div.classes:includes("abstract") then
       return { pandoc.RawBlock("typst", "#abstract["), pandoc.Div(div.content), pandoc.RawBlock("typst", "]") }
     end

@@ -129,7 +129,15 @@ class Document:
         for claim in tables.ordered_claims(results):
             name = self._table(tables.verdict_grid(results, claim))
             title = claim.replace("_", " ").capitalize()
-            claims.append({"title": title, "slug": name, "useful": name is not None})
+            claims.append(
+                {
+                    "title": title,
+                    "slug": name,
+                    "useful": name is not None,
+                    "plain": summary.all_hold(results, claim),
+                    "statements": summary.statements(results, claim),
+                }
+            )
         return claims
 
     def _across(self) -> None:

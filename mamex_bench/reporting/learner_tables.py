@@ -13,6 +13,7 @@ from mamex_bench.reporting.figures import LEVELS
 from mamex_bench.reporting.table import Table
 from mamex_bench.reporting.wording import (
     FIXED,
+    MARKOV_MARK,
     concept,
     count,
     duration,
@@ -173,16 +174,19 @@ def rivals(results: Results, instance: str) -> Table:
                 _diagnostic(cell, "solves"),
             )
         )
+    markov = ""
+    if any(cell.profile_kind == "markov" for cell in own):
+        markov = (
+            f" Learners marked {MARKOV_MARK} play Markov profiles: their regret counts deviations "
+            "to every policy, and their regret inside the policy class stands beside it."
+        )
     base_name = next((c.learner for c in own if c.learner_name == "mamex"), "mamex")
     return Table(
         slug=f"rivals-{slug(instance)}",
         caption=f"{instance}: cumulative regret at the last episode, signed sum over agents, mean "
-        "and "
-        f"95 % bootstrap interval over seeds ({_seeds(own)}). Learners marked † play Markov "
-        "profiles: "
-        "their regret counts deviations to every policy, and their regret inside the policy class "
-        f"stands beside it. Difference to {learner(base_name)}: paired by seed, both inside the "
-        "class.",
+        f"and 95 % bootstrap interval over seeds ({_seeds(own)}).{markov} Difference to "
+        f"{learner(base_name)}: paired by seed, both inside the class. Time: learner and "
+        "simulation, median over seeds. Equilibria solved: median over seeds.",
         header=(
             "concept",
             "learner",

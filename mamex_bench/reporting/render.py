@@ -11,6 +11,7 @@ from pathlib import Path
 from mamex_bench import content
 from mamex_bench.errors import InputError
 from mamex_bench.reporting import style
+from mamex_bench.reporting.mathml import space_operators
 from mamex_bench.reporting.svg import inline
 
 _READER = (
@@ -34,6 +35,8 @@ def html(source: str, figures: Path, titles: Mapping[str, str]) -> str:
         ["--mathml", "--section-divs", "--toc", "--toc-depth=2", "--template=report.html"],
     )
 
+    page = space_operators(page)
+
     def picture(match: re.Match[str]) -> str:
         name = match.group(1)
         drawing = (figures / f"{name}.svg").read_text(encoding="utf-8")
@@ -50,6 +53,8 @@ def pdf(source: str, work: Path) -> bytes:
 
     text = _pandoc(source, "typst", ["--template=report.typ"])
     text = text.replace("#figure(\n  align(center)[#table(", "#figure(\n  align(left)[#table(")
+    # Names of operators arrive as plain strings: "Reg"_i.
+    text = re.sub(r'(?<![_^])"([A-Za-z]{2,})"(?=_|\\\()', r'op("\1")', text)
     path = work / "report.typ"
     path.write_text(text, encoding="utf-8")
     document: bytes = typst.compile(
@@ -120,5 +125,5 @@ def _dark_variables() -> str:
     dark = " ".join(f"--f{key[1:]}: {value};" for key, value in style.THEME.items())
     return (
         f":root {{ {light} }}\n"
-        f"@media (prefers-color-scheme: dark) {{ @media screen {{ :root {{ {dark} }} }} }}\n"
+        f"@media screen and (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from mamex_bench.reporting import style
 from mamex_bench.reporting.wording import THIN, concept, count, learner, markdown, number
 from mamex_bench.runs.results import InstanceRecord, Results
 
@@ -21,7 +22,7 @@ def sentences(results: Results) -> list[str]:
         seeds = f"{min(runs)} to {max(runs)}" if len(runs) > 1 else f"{max(runs, default=0)}"
         text.append(
             f"Of {count(len(verdicts), 'applicable verdict')}, "
-            f"**{number(tally['holds'])}** saw no violation in {seeds} runs each, "
+            f"**{number(tally['holds'])}** saw no violation ({seeds} runs in each cell), "
             f"{number(tally['vacuous'])} are vacuous, {number(tally['inconclusive'])} inconclusive."
         )
         if honest:
@@ -67,6 +68,30 @@ def warnings(results: Results) -> list[str]:
     if not results.verdicts:
         found.append("No claims have been judged on these results.")
     return found
+
+
+def all_hold(results: Results, claim: str) -> str:
+    """One sentence when every applicable verdict of the claim holds, else nothing."""
+    own = [v for v in results.verdicts if v.claim == claim and v.status != "not applicable"]
+    if not own or any(v.status != "holds" for v in own):
+        return ""
+    return f"No violation seen in any of {count(len(own), 'verdict')}."
+
+
+def statements(results: Results, claim: str) -> list[str]:
+    """Every applicable verdict of a claim: status, where, and its own sentence; Markdown."""
+    lines = []
+    for v in results.verdicts:
+        if v.claim != claim or v.status == "not applicable":
+            continue
+        look = style.status(v.status, v.expected)
+        place = [markdown(v.instance), concept(v.concept), markdown(learner(v.learner))]
+        where = ", ".join(part for part in place if part)
+        lines.append(
+            f"[{look.symbol} {look.word}]{{.status .{look.css}}} **{where}**: "
+            f"{markdown(v.statement)}"
+        )
+    return lines
 
 
 def version(results: Results) -> str:
