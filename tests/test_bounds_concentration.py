@@ -223,6 +223,35 @@ def test_radii_of_value_classes_in_closed_form():
     assert constants.radii(delta) == pytest.approx(max(sums, key=sum))
 
 
+def test_radii_of_linear_completion_in_closed_form():
+    base, rng = tiny(seed=5)
+    basis = np.eye(8) + 0.2 * rng.random((8, 8))
+    lam, K, delta, n, M, F, H = 0.7, 50, 0.1, 2, 4, 6, 2
+    instance = with_values(base, 2, np.tile(basis.reshape(1, 2, 4, 8), (2, 1, 1, 1)), lam)
+    game, classes = instance.game, instance.hypothesis()
+    length = np.linalg.norm(basis, axis=1).max()
+    grown = 8 * np.log(1 + K * length**2 / (lam * 8))
+    sums = []
+    for i, values in enumerate(classes.per_agent):
+        B = classes.step_bounds(game)[i]
+        U0, U1 = 0.0, (B**2).sum() * np.log(2 * n * F * M / delta)
+        for h in range(H):
+            own = np.linalg.norm(np.linalg.solve(basis, values[:, h].reshape(F, 8).T), axis=0)
+            # The last target is the known reward: no noise.
+            noise = B[h] / 2 * np.sqrt(grown + 2 * np.log(2 * n * H * M / delta)) if h == 0 else 0
+            U0 += (noise + np.sqrt(lam) * own.max()) ** 2
+            norms = []
+            for m in range(M):
+                table = instance.policies.joint_actions(game, m)
+                for member in values:
+                    v = member[1, np.arange(2), table[1]] if h == 0 else np.zeros(2)
+                    target = game.reward[i, h] + game.transition[h] @ v
+                    norms.append(np.linalg.norm(np.linalg.solve(basis, target.reshape(8))))
+            U1 += lam * max(norms) ** 2
+        sums.append((U0, U1))
+    assert concentration(instance, None, K).radii(delta) == pytest.approx(max(sums, key=sum))
+
+
 def test_random_cells_leave_out_what_is_certain_or_out_of_reach():
     transition = np.zeros((2, 3, 4, 3))
     transition[..., 2] = 1.0
