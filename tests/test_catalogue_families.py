@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from mamex_bench import catalogue
 from mamex_bench.catalogue._generators import model_net, stream, towards, value_class_of
+from mamex_bench.catalogue.gridworld import pure_equilibrium
 from mamex_bench.errors import InputError
 from mamex_bench.model.evaluation import best_response_values
+from mamex_bench.model.game import MarkovGame
 from mamex_bench.model.hypotheses import linear_coefficients
 from mamex_bench.model.instance import Instance, policy_action_values, realizable
 from mamex_bench.model.profiles import ClassProfile, MarkovProfile
@@ -433,6 +435,23 @@ def test_gridworld_equilibrium_withstands_every_policy(slip, seed):
     assert values.sum() == pytest.approx(instance.known["equilibrium_welfare"].value, abs=1e-12)
     slowly = [slow.value(game, joint, i) for i in range(2)]
     np.testing.assert_allclose(values, slowly, atol=1e-12)
+
+
+def one_shot(first, second):
+    reward = np.array([first, second], dtype=float).reshape(2, 1, 1, 4)
+    return MarkovGame(np.ones((1, 1, 4, 1)), reward, (2, 2))
+
+
+def test_pure_equilibria_are_equilibria_before_they_are_good():
+    # Prisoner's dilemma: defecting (1, 1) is the equilibrium, though (0, 0) is better for both.
+    joint, values = pure_equilibrium(one_shot([[0.6, 0.0], [1.0, 0.2]], [[0.6, 1.0], [0.0, 0.2]]))
+    assert joint[0, 0] == 3
+    np.testing.assert_allclose(values, 0.2)
+    # Coordination: the better of two equilibria.
+    both = [[0.3, 0.0], [0.0, 0.9]]
+    assert pure_equilibrium(one_shot(both, both))[0][0, 0] == 3
+    with pytest.raises(InputError, match="step 0 have no pure equilibrium"):
+        pure_equilibrium(one_shot([[1, 0], [0, 1]], [[0, 1], [1, 0]]))
 
 
 def test_gridworld_models_mix_four_kernels_and_agents_never_overlap():
