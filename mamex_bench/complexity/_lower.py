@@ -20,6 +20,7 @@ STRIDE = 0.1
 SWEEPS = 12
 # Local search compares all pairs of rows: polish fewer starts when there are many.
 POLISH_WORK = 1.2e6
+CAPPED_WORK = 2e6
 EXHAUST_LIMIT = 2e6
 
 
@@ -29,7 +30,7 @@ class Witness:
 
     Attributes:
         hypotheses, policies, counts: (runs,); pair (f, pi) of each run and how often it is played.
-        mu: the best mu of this sequence (infinite sums aside: 0 when it costs nothing).
+        mu: the best mu of this sequence; 0 when it costs nothing.
         value: sup over mu of (A - B/mu) / (mu + b).
     """
 
@@ -156,7 +157,7 @@ def search(discrepancy: Discrepancy, mus: Floats, episodes: int, burn: float) ->
     starts: list[tuple[float, float, Ints, Ints]] = []
     reveal = np.minimum(rows.table, rows.error).sum(axis=1)
     tie = reveal[rows.local] / max(float(reveal.max()), 1e-300) * rows.error.max()
-    for mu in mus:
+    for mu in np.concatenate([mus, mus[-1] * np.array([3.0, 10.0])]):
         for weight in (1e-9, 0.3):
             runs = np.empty(RUN_LIMIT, dtype=np.int64)
             times = np.empty(RUN_LIMIT, dtype=np.int64)
@@ -191,14 +192,14 @@ def polish(rows: Rows, runs: Ints, times: Ints, mu: float, episodes: int, burn: 
     order = np.argsort(place, kind="stable").astype(np.int64)
     best = rows.witness(order, counts[order], burn)
     for attempt in range(4):
-        if attempt == 0 and counts.sum() == episodes:
+        if attempt > 0 and counts.sum() == episodes:
             order, counts = capped(rows, order, mu, episodes)
         kernel.improve(rows.error, rows.local, rows.table, mu, episodes, order, counts, SWEEPS)
         found = rows.witness(order, counts[order], burn)
-        if found.value <= best.value * (1.0 + 1e-6):
-            break
-        best, mu = found, found.mu
-        if mu <= 0.0:
+        stuck = found.value <= best.value * (1.0 + 1e-6)
+        if not stuck:
+            best, mu = found, found.mu
+        if mu <= 0.0 or (stuck and attempt > 0):
             break
     return best
 
@@ -207,11 +208,12 @@ def capped(rows: Rows, order: Ints, mu: float, episodes: int) -> tuple[Ints, Int
     """(order, counts) when K binds: every play pays a levy, the least that keeps within K."""
     low, high = 0.0, float(rows.error.max())
     best = order, np.zeros(order.size, dtype=np.int64)
-    for _ in range(8):
+    sweeps = int(np.clip(CAPPED_WORK / order.size**2, 2, SWEEPS))
+    for _ in range(10):
         levy = 0.5 * (low + high)
         trial, counts = order.copy(), np.zeros(order.size, dtype=np.int64)
         taxed = rows.error - levy
-        kernel.improve(taxed, rows.local, rows.table, mu, episodes, trial, counts, 3)
+        kernel.improve(taxed, rows.local, rows.table, mu, episodes, trial, counts, sweeps)
         if counts.sum() < episodes:
             high = levy
             best = trial, counts
