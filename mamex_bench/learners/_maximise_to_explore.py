@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mamex_bench.equilibria import solve
+from mamex_bench.equilibria import Equilibrium, solve
 from mamex_bench.errors import InputError, MisspecifiedError
 from mamex_bench.kernels import explore as kernel
 from mamex_bench.kernels.evidence import IMPOSSIBLE, REGULARISED, Focus
@@ -73,6 +73,7 @@ class MaximiseToExplore(FusedLearner):
         self._models = self._evidence if isinstance(self._evidence, Models) else None
         self._everything = np.arange(instance.game.agents * instance.policies.size)
         self._held: _Held | None = None
+        self._equilibrium: Equilibrium | None = None
         self._certified = False
         self._gains = np.zeros(instance.game.agents)
         self._slack = np.zeros(instance.game.agents)
@@ -179,8 +180,8 @@ class MaximiseToExplore(FusedLearner):
     def _solve(self) -> _Held:
         payoffs = self._shifted_payoffs()
         started = perf_counter()
-        start = None if self._held is None else self._held.profile.distribution
-        x = solve(payoffs, self.concept, start=start).distribution
+        self._equilibrium = solve(payoffs, self.concept, start=self._equilibrium)
+        x = self._equilibrium.distribution
         self._solve_seconds += perf_counter() - started
         self._solves += 1
         held = self._held
