@@ -13,7 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any
 
 from mamex_bench import catalogue
@@ -319,7 +319,12 @@ class _Execution:
                 "goes on from there"
             ) from error
         except BaseException:
-            executor.shutdown(wait=False, kill_workers=True)
+            # The executor trips over tasks that it has not handed on yet, so let it do that first.
+            for _ in range(100):
+                if all(future.running() or future.done() for future in flying):
+                    break
+                sleep(0.02)
+            executor.shutdown(wait=True, kill_workers=True)
             raise
 
     def _finish(self, task: Any, result: Any) -> None:

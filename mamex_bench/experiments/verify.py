@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from mamex_bench import complexity
+from mamex_bench.bounds import RegretCurve
 from mamex_bench.complexity import Bracket
 from mamex_bench.errors import MamexBenchError, ResultsError
 from mamex_bench.experiments.suite import Suite, parse_suite
@@ -160,21 +161,27 @@ def _check_bounds(
     brackets: dict[str, Bracket],
     found: Verification,
 ) -> None:
+    etas: dict[tuple[str, str, Any], float] = {}
+    curves: dict[tuple[str, str, float], RegretCurve] = {}
     for owner, header in store.prepared().items():
         if not owner.startswith("cell/") or header["eta"] is None:
             continue
         _, id, learner, concept = owner.split("/")
         cell, spec = cells[id, learner, concept], suite.learner(learner)
-        assert cell.hypotheses is not None
-        bracket = brackets.get(f"bracket/{id}/{cell.hypotheses}")
-        coefficient = "no bracket is stored" if bracket is None else bracket
-        eta = eta_of(suite, spec, id, cell.hypotheses, coefficient)
-        found.compare("values of eta", owner, header["eta"], eta)
-        curve = bound_curve(suite, cell, header["eta"], coefficient)
-        stored = store.arrays(owner)
-        for name in ("explicit", "explicit_probability", "trivial"):
-            exact = curve.agents * getattr(curve, name)
-            found.compare("points of bounds", f"{owner} {name}", stored[name], exact)
+        name, eta = cell.hypotheses, header["eta"]
+        assert name is not None
+        coefficient = brackets.get(f"bracket/{id}/{name}", "no bracket is stored")
+        chosen = (id, name, spec.options.get("eta", spec.name))
+        if chosen not in etas:
+            etas[chosen] = eta_of(suite, spec, id, name, coefficient)
+        found.compare("values of eta", owner, eta, etas[chosen])
+        # The bounds are the same for every concept.
+        if (id, name, eta) not in curves:
+            curves[id, name, eta] = bound_curve(suite, cell, eta, coefficient)
+        curve, stored = curves[id, name, eta], store.arrays(owner)
+        for kind in ("explicit", "explicit_probability", "trivial"):
+            exact = curve.agents * getattr(curve, kind)
+            found.compare("points of bounds", f"{owner} {kind}", stored[kind], exact)
         found.compare("points of bounds", owner, stored["paper_shape"], curve.paper_shape)
 
 

@@ -268,11 +268,12 @@ def warm(suite: Suite, cells: list[Planned]) -> None:
         if signature in seen:
             continue
         seen.add(signature)
+        K = suite.instance(cell.key[0]).episodes
         learner = make_learner(suite, cell.key, 1.0 if has_eta(spec) else None, episodes=8)
-        run(instance, learner, 8, seed=0)
+        run(instance, learner, 8, seed=0).output_gaps()
         if cell.hypotheses is not None and ("bracket", kind) not in seen:
             seen.add(("bracket", kind))
             try:
-                complexity.decoupling(instance, 8, cell.hypotheses)
+                complexity.decoupling(instance, min(K, 1000), cell.hypotheses)
             except NotApplicableError:
                 continue
