@@ -420,3 +420,24 @@ def test_class_profiles_sample_their_distribution():
 def test_errors_of_this_package_are_value_errors_too():
     assert issubclass(InputError, MamexBenchError)
     assert issubclass(InputError, ValueError)
+
+
+@pytest.mark.parametrize("counts", [(2,), (2, 3), (2, 2, 2)])
+def test_an_instance_draws_its_welfare(counts: tuple[int, ...]) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    game = MarkovGame(
+        np.full((1, 1, int(np.prod(counts)), 1), 1.0),
+        np.random.default_rng(0).random((len(counts), 1, 1, int(np.prod(counts)))),
+        counts,
+    )
+    instance = Instance(game, PurePolicies.all(game), name="drawn")
+    ax = instance.plot()
+    welfare = instance.payoffs.sum(axis=0)
+    shown = ax.images[0].get_array() if len(counts) == 2 else ax.lines[0].get_ydata()
+    assert np.allclose(np.sort(np.ravel(shown)), np.sort(welfare, axis=None))
+    assert ax.get_title() == "drawn"
+    plt.close("all")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from mamex_bench.model.evaluation import checked_payoffs, payoffs
 from mamex_bench.model.game import MarkovGame, largest_value
 from mamex_bench.model.hypotheses import Hypotheses, ModelClass, ValueClass
 from mamex_bench.model.policies import PurePolicies
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True)
@@ -140,6 +144,28 @@ class Instance:
         }
         body = "".join(f"<tr><th>{k}</th><td>{v}</td></tr>" for k, v in rows.items())
         return f"<table><caption>{self.name}</caption>{body}</table>"
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """True welfare of every joint pure policy: a heat map for two agents, else sorted.
+
+        The largest entries are what the agents could reach together; equilibria may lie elsewhere.
+        """
+        import matplotlib.pyplot as plt
+
+        if ax is None:
+            ax = plt.subplots()[1]
+        welfare = self.payoffs.sum(axis=0)
+        if self.game.agents == 2:
+            image = ax.imshow(welfare, cmap="cividis", aspect="auto")
+            ax.figure.colorbar(image, ax=ax, label="sum of returns")
+            ax.set_xlabel("policy of agent 1")
+            ax.set_ylabel("policy of agent 0")
+        else:
+            ax.plot(np.sort(welfare, axis=None)[::-1])
+            ax.set_xlabel("joint pure policy, best first")
+            ax.set_ylabel("sum of returns")
+        ax.set_title(self.name)
+        return ax
 
 
 def default_name(hypotheses: Hypotheses) -> str:
