@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -237,6 +238,16 @@ def test_planted_violations_have_words_of_their_own(results: Results) -> None:
     assert "not expected" in sentences  # the mixed fixture violates a claim for an honest learner
 
 
+def test_planted_fault_that_went_unseen_is_named() -> None:
+    whole = synthetic.results(1, ("cce",))
+    calm = tuple(SimpleNamespace(**{**vars(v), "status": "holds"}) for v in whole.verdicts)
+    caught = " ".join(summary.sentences(whole))
+    assert "2 of 2 cells with a planted fault were caught" in caught
+    assert "not caught" not in caught
+    missed = " ".join(summary.sentences(replace(whole, verdicts=calm)))
+    assert "**Planted and not caught:** planted no optimism on lock (CCE), " in missed
+
+
 def test_episodes_until_says_when_the_level_is_not_reached() -> None:
     whole = synthetic.results(1, ("cce",))
     table = tables.episodes_until(whole, "lock")
@@ -301,6 +312,10 @@ def test_named_operators_stand_apart_from_letters() -> None:
     assert f"<mi>x</mi></msub>{thin}<mfrac>" in spaced
     assert f"<mi>H</mi>{thin}<mrow>" in spaced
     assert "</msub><mo" in spaced
+    display = pypandoc.convert_text(
+        r"$$\min_{q} D = \min f$$", "html5", format="markdown", extra_args=["--mathml"]
+    )
+    assert space_operators(display).count(thin) == 2
 
 
 def test_inlined_drawing_has_its_own_ids_and_theme_colours() -> None:

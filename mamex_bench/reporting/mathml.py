@@ -37,16 +37,20 @@ def _name(element: ElementTree.Element) -> str:
 
 
 def _is_operator(element: ElementTree.Element) -> bool:
-    """A name followed by the invisible sign, alone or with limits."""
+    """A name of several upright letters, alone or with limits."""
     if _name(element) in _SCRIPTS and len(element):
         return _is_operator(element[0])
+    if _name(element) in ("mi", "mo"):
+        text = element.text or ""
+        upright = _name(element) == "mo" or element.get("mathvariant") == "normal"
+        return upright and len(text) > 1 and text.isalpha()
     return _name(element) == "mrow" and len(element) == 2 and element[1].text == _APPLY
 
 
 def _is_sign(element: ElementTree.Element) -> bool:
     """A bracket, relation or sign, or a group that begins with one: it brings its own space."""
     if _name(element) == "mo":
-        return True
+        return not _is_operator(element)
     return _name(element) == "mrow" and len(element) > 0 and _is_sign(element[0])
 
 

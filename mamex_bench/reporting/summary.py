@@ -35,12 +35,19 @@ def sentences(results: Results) -> list[str]:
         else:
             text.append("No bound was violated by a learner without a planted fault.")
         if planted:
-            learners = {(v.instance, v.learner, v.concept) for v in planted}
+            cells = dict.fromkeys((v.instance, v.learner, v.concept) for v in planted)
             found = {(v.instance, v.learner, v.concept) for v in caught}
             text.append(
-                f"Of {count(len(learners), 'run')} of learners with a planted fault, "
-                f"{number(len(found))} were caught violating a bound, as they should be."
+                f"{number(len(found))} of {count(len(cells), 'cell')} with a planted fault "
+                f"{'was' if len(found) == 1 else 'were'} caught violating a bound"
+                + (", as each should be." if len(found) == len(cells) else ".")
             )
+            if missed := [cell for cell in cells if cell not in found]:
+                where = ", ".join(
+                    f"{markdown(learner(who))} on {markdown(place)} ({concept(name)})"
+                    for place, who, name in missed
+                )
+                text.append(f"**Planted and not caught:** {where}.")
     done = sum(cell.status == "done" for cell in results.cells)
     concepts = dict.fromkeys(concept(cell.concept) for cell in results.cells)
     names = dict.fromkeys(cell.learner for cell in results.cells)
