@@ -232,7 +232,9 @@ def results(
             "processor": "x86_64, 2 cores",
             "duration": "123 s",
         },
-        suite_text='episodes = 20_000\nseeds = 20\n\n[[instance]]\nid = "lock"  # `ticks` & <tags>\n',
+        suite_text=(
+            'episodes = 20_000\nseeds = 20\n\n[[instance]]\nid = "lock"  # `ticks` & <tags>\n'
+        ),
         verdicts=tuple(verdicts_of(cells)),
     )
 
