@@ -13,6 +13,7 @@ import pytest
 import synthetic_results as synthetic
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from mamex_bench.errors import InputError
 from mamex_bench.reporting import figures, labels, style, summary, tables, wording
@@ -278,6 +279,20 @@ def test_labels_in_figures_do_not_overlap(instance: str) -> None:
             boxes.sort(key=lambda box: box.y0)
             centres = [(box.y0 + box.y1) / 2 for box in boxes]
             assert all(b - a > 7 for a, b in pairwise(centres))
+
+
+def test_one_column_names_every_line_below() -> None:
+    cells = [c for c in synthetic.results(1, ("cce",)).cells if c.instance == "lock"]
+    wide, narrow = figures.regret(cells), figures.regret(cells, width=style.ONE_COLUMN)
+    assert narrow.get_figwidth() == style.ONE_COLUMN
+    named = {t.get_text() for t in narrow.texts}
+    assert named == {t.get_text() for t in wide.axes[0].texts}
+    with style.paper_style():
+        renderer = FigureCanvasAgg(narrow).get_renderer()
+        boxes = sorted((t.get_window_extent(renderer) for t in narrow.texts), key=lambda b: b.y0)
+    assert all(box.x1 <= narrow.bbox.x1 and box.y0 >= 0 for box in boxes)
+    assert all(lower.y1 <= upper.y1 - 9 for lower, upper in pairwise(boxes))
+    assert boxes[-1].y1 < min(axes.get_window_extent().y0 for axes in narrow.axes)
 
 
 def test_bound_far_above_the_trivial_one_is_named_not_drawn() -> None:

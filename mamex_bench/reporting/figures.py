@@ -17,7 +17,8 @@ import numpy as np
 from mamex_bench.model._arrays import Floats
 from mamex_bench.reporting import labels, style
 from mamex_bench.reporting.estimates import envelope_fit, mean_interval
-from mamex_bench.reporting.wording import decade, has_data, learner_label, number, power
+from mamex_bench.reporting.panels import finish, logarithmic, note, panels_of
+from mamex_bench.reporting.wording import has_data, learner_label, number, power
 from mamex_bench.runs.results import BoundArrays, Cell, InstanceRecord
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ _FLOOR = 1e-4  # gaps below it count as solved in a figure
 _CEILING = 30.0  # bounds beyond this multiple of the trivial line are named, not drawn
 
 
-def regret(cells: Sequence[Cell], styles: Styles | None = None) -> Figure:
+def regret(
+    cells: Sequence[Cell], styles: Styles | None = None, width: float = style.TWO_COLUMNS
+) -> Figure:
     """Cumulative signed regret (sum over agents) against episodes, bounds beside it; ratios below.
 
     `cells` share instance, concept and number of episodes; those without data are skipped.
@@ -44,8 +47,8 @@ def regret(cells: Sequence[Cell], styles: Styles | None = None) -> Figure:
     bounded = _bounded(drawn)
     with style.paper_style():
         top, ratio_height = 2.55, 0.85 if bounded else 0.0
-        figure, (axes, *below) = _panels(
-            style.TWO_COLUMNS, [[(top, 0.0)], [(ratio_height, 0.28)]] if bounded else [[(top, 0.0)]]
+        figure, (axes, *below) = panels_of(
+            width, [[(top, 0.0)], [(ratio_height, 0.28)]] if bounded else [[(top, 0.0)]]
         )
         marks = _regret_lines(axes, drawn, styles)
         marks += _bound_lines(axes, bounded, styles)
@@ -53,14 +56,16 @@ def regret(cells: Sequence[Cell], styles: Styles | None = None) -> Figure:
         if below:
             axes.tick_params(labelbottom=False)
             ratios = _ratio_lines(below[0], bounded, styles)
-            _finish(figure, [(axes, marks), (below[0], ratios)])
+            finish(figure, [(axes, marks), (below[0], ratios)])
         else:
             axes.set_xlabel("episodes K")
-            _finish(figure, [(axes, marks)])
+            finish(figure, [(axes, marks)])
     return figure
 
 
-def gaps(cells: Sequence[Cell], styles: Styles | None = None) -> Figure:
+def gaps(
+    cells: Sequence[Cell], styles: Styles | None = None, width: float = style.TWO_COLUMNS
+) -> Figure:
     """Largest gap over agents against episodes: of the profile played, and of the output.
 
     Lines: median over seeds, band between the 10 % and 90 % quantiles; grey lines mark the levels
@@ -69,14 +74,14 @@ def gaps(cells: Sequence[Cell], styles: Styles | None = None) -> Figure:
     drawn = [cell for cell in cells if has_data(cell)]
     styles = styles or style.learner_styles([(c.learner, c.learner_name) for c in cells])
     with style.paper_style():
-        figure, (left, right) = _panels(style.TWO_COLUMNS, [[(2.1, 0.0), (2.1, 0.0)]])
+        figure, (left, right) = panels_of(width, [[(2.1, 0.0), (2.1, 0.0)]])
         marked = []
         for axes, title, field in (
             (left, "profile played", "gap"),
             (right, "output", "output_gap"),
         ):
             marks = []
-            _logarithmic(axes)
+            logarithmic(axes)
             for cell in drawn:
                 values = np.asarray(getattr(cell, field), dtype=float)
                 if np.isfinite(values).any():
@@ -87,26 +92,27 @@ def gaps(cells: Sequence[Cell], styles: Styles | None = None) -> Figure:
             axes.set_xlabel("episodes K")
             axes.set_ylim(bottom=_FLOOR * 0.8)
             if not marks:
-                _note(axes, "not defined for these learners")
+                note(axes, "not defined for these learners")
             marked.append((axes, marks))
         left.set_ylabel("largest gap over agents (return)")
-        _finish(figure, marked)
+        finish(figure, marked)
     return figure
 
 
-def brackets(records: Sequence[InstanceRecord]) -> Figure:
+def brackets(records: Sequence[InstanceRecord], width: float = style.TWO_COLUMNS) -> Figure:
     """Certified interval around the decoupling coefficient, one row per instance, log scale."""
     known = [
         (record.id, float(record.bracket["lower"]), float(record.bracket["upper"]))
         for record in records
         if record.bracket
     ]
+    left = 0.3 + 0.06 * max((len(identity) for identity, *_ in known), default=0)
     with style.paper_style():
-        figure, (axes,) = _panels(style.TWO_COLUMNS, [[(0.24 * len(known) + 0.25, 0.0)]], left=1.75)
+        figure, (axes,) = panels_of(width, [[(0.24 * len(known) + 0.25, 0.0)]], left=left)
         ends = [end for _, *both in known for end in both]
         finite = [end for end in ends if np.isfinite(end) and end > 0] or [1.0]
         low, high = min(finite) / 1.6, max(finite) * 1.6
-        _logarithmic(axes, "x")
+        logarithmic(axes, "x")
         axes.set_xlim(low, high)
         for row, (_, lower, upper) in enumerate(known):
             start, stop = max(lower, low), min(upper, high)
@@ -131,13 +137,15 @@ def brackets(records: Sequence[InstanceRecord]) -> Figure:
         axes.set_yticks(range(len(known)), [identity for identity, *_ in known])
         axes.set_ylim(len(known) - 0.5, -0.5)
         axes.grid(visible=False, axis="y")
-        axes.set_xlabel("decoupling coefficient d at the suite's K (no unit)")
+        axes.set_xlabel("decoupling coefficient d(K) (no unit)")
         box = axes.get_position()
-        axes.set_position((box.x0, box.y0, box.width - 0.07, box.height))
+        axes.set_position((box.x0, box.y0, box.width - 0.5 / width, box.height))
     return figure
 
 
-def envelope(cells: Sequence[Cell], styles: Styles | None = None) -> Figure:
+def envelope(
+    cells: Sequence[Cell], styles: Styles | None = None, width: float = style.TWO_COLUMNS
+) -> Figure:
     """Mean final regret against K over the instances of one group, each made for its K.
 
     Vertical bars are 95 % bootstrap intervals of the mean; the straight lines are fits on all
@@ -146,8 +154,8 @@ def envelope(cells: Sequence[Cell], styles: Styles | None = None) -> Figure:
     drawn = [cell for cell in cells if has_data(cell)]
     styles = styles or style.learner_styles([(c.learner, c.learner_name) for c in cells])
     with style.paper_style():
-        figure, (axes,) = _panels(style.TWO_COLUMNS, [[(2.2, 0.0)]])
-        _logarithmic(axes)
+        figure, (axes,) = panels_of(width, [[(2.2, 0.0)]])
+        logarithmic(axes)
         marks: list[labels.EndLabel] = []
         finals = [np.asarray(c.regret, dtype=float)[:, -1].sum(axis=1) for c in drawn]
         positive = [float(f.mean()) for f in finals if f.mean() > 0]
@@ -167,11 +175,11 @@ def envelope(cells: Sequence[Cell], styles: Styles | None = None) -> Figure:
                 line = np.exp(fit.intercept + fit.slope * np.log(at))
                 axes.plot(at, line, color=look.color, linestyle=look.dashes, linewidth=1.0)
                 text += f": slope {fit.slope:.2f} [{fit.low:.2f}, {fit.high:.2f}]"
-            marks.append(labels.EndLabel(at[-1], means[-1], text, look.color))
+            marks.append(labels.EndLabel(at[-1], means[-1], text, look.color, dashes=look.dashes))
         marks += _envelope_bounds(axes, drawn)
         axes.set_xlabel("episodes K (a new instance for each)")
         axes.set_ylabel("mean regret at K,\nsum over agents (return)")
-        _finish(figure, [(axes, marks)])
+        finish(figure, [(axes, marks)])
     return figure
 
 
@@ -185,7 +193,7 @@ def overview(cells: Sequence[Cell], scales: Mapping[str, float], styles: Styles)
     instances = list(dict.fromkeys(cell.instance for cell in drawn))
     with style.paper_style():
         height = 0.25 * len(instances) + 0.2
-        figure, panels = _panels(
+        figure, panels = panels_of(
             style.TWO_COLUMNS,
             [[(height, 0.0)] * len(concepts)],
             left=1.6,
@@ -210,7 +218,7 @@ def overview(cells: Sequence[Cell], scales: Mapping[str, float], styles: Styles)
                     clip_on=False,
                 )
                 handles.setdefault(learner_label(cell), handle)
-            _logarithmic(axes, "x")
+            logarithmic(axes, "x")
             axes.set_xlim(_FLOOR * 0.7, 2.0)
             axes.axvline(1.0, color=style.MUTED, linewidth=0.6)
             axes.set_title(concept.upper() if concept != "nash" else "Nash")
@@ -255,16 +263,19 @@ def _curve(
     axes: Axes, cell: Cell, values: Floats, look: style.LineStyle, floor: float
 ) -> labels.EndLabel:
     """Median and band of `values` (N, P) over seeds; what is at or below `floor` lies on it."""
-    at = np.asarray(cell.checkpoints, dtype=float)
+    defined = np.isfinite(values).any(axis=0)
+    at, values = np.asarray(cell.checkpoints, dtype=float)[defined], values[:, defined]
     middle, low, high = (np.maximum(np.nanquantile(values, q, axis=0), floor) for q in (0.5, *BAND))
     axes.fill_between(at, low, high, color=look.color, alpha=0.16, linewidth=0)
     axes.plot(at, middle, color=look.color, linestyle=look.dashes, linewidth=look.width, zorder=3)
     bold = cell.learner_name == "mamex"
-    return labels.EndLabel(at[-1], float(middle[-1]), learner_label(cell), look.color, bold=bold)
+    return labels.EndLabel(
+        at[-1], float(middle[-1]), learner_label(cell), look.color, bold=bold, dashes=look.dashes
+    )
 
 
 def _regret_lines(axes: Axes, cells: Sequence[Cell], styles: Styles) -> list[labels.EndLabel]:
-    _logarithmic(axes)
+    logarithmic(axes)
     medians = [np.median(_total(cell), axis=0) for cell in cells]
     positive = np.concatenate([m[m > 0] for m in medians] or [np.ones(1)])
     floor = max(float(positive.min()) / 2, float(positive.max()) * 1e-5) if positive.size else 0.1
@@ -304,14 +315,14 @@ def _bound_lines(
                 text = f"{text}: {power(float(curve[-1]))} ↑"
             visible = np.where(curve <= _CEILING * trivial[-1], curve, np.nan)
             axes.plot(at, visible, color=color, linestyle=dashes, linewidth=width, zorder=2)
-            marks.append(labels.EndLabel(at[-1], curve[-1], text, color, italic))
+            marks.append(labels.EndLabel(at[-1], curve[-1], text, color, italic, dashes=dashes))
     return marks
 
 
 def _ratio_lines(
     axes: Axes, cells: Sequence[tuple[Cell, BoundArrays]], styles: Styles
 ) -> list[labels.EndLabel]:
-    _logarithmic(axes)
+    logarithmic(axes)
     axes.axhline(1.0, color=style.INK, linewidth=0.7, zorder=1)
     marks = []
     curves = []
@@ -327,7 +338,9 @@ def _ratio_lines(
         axes.plot(at, loose, color=color, linestyle=(0, (2, 1.4)), linewidth=0.8)
         axes.plot(at, sharp, color=color, linewidth=1.5)
         if np.isfinite(loose[-1]):
-            marks.append(labels.EndLabel(at[-1], loose[-1], number(float(loose[-1]), 2), color))
+            marks.append(
+                labels.EndLabel(at[-1], loose[-1], number(float(loose[-1]), 2), color, bare=True)
+            )
     values = np.concatenate(curves) if curves else np.ones(1)
     low = max(float(values.min()), float(values.max()) * 1e-5) if values.size else 0.1
     axes.set_ylim(min(low, 1.0) / 2, max(float(values.max()) if values.size else 1.0, 1.0) * 3)
@@ -359,75 +372,6 @@ def _envelope_bounds(axes: Axes, cells: Sequence[Cell]) -> list[labels.EndLabel]
             name += f": {power(float(curve[-1]))} ↑"
         visible = np.where(curve <= limit, curve, np.nan)
         axes.plot(at, visible, color=color, linestyle=dashes, linewidth=1.0, zorder=2)
-        marks.append(labels.EndLabel(at[-1], float(curve[-1]), name, color, italic))
+        end = float(curve[-1])
+        marks.append(labels.EndLabel(at[-1], end, name, color, italic, dashes=dashes))
     return marks
-
-
-def _logarithmic(axes: Axes, which: str = "xy") -> None:
-    """Logarithmic axes with ticks 0.01, 0.1, 1, 10, 100, 10³ and silent minor ticks."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    for name in which:
-        axis = getattr(axes, f"{name}axis")
-        getattr(axes, f"set_{name}scale")("log")
-        axis.set_major_locator(LogLocator(numticks=9))
-        axis.set_minor_locator(LogLocator(subs=(2, 5), numticks=99))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: decade(value)))
-        axis.set_minor_formatter(NullFormatter())
-
-
-def _note(axes: Axes, text: str) -> None:
-    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", color=style.MUTED, fontsize=8)
-
-
-def _panels(
-    width: float,
-    rows: Sequence[Sequence[tuple[float, float]]],
-    left: float = 0.72,
-    between: float = 0.5,
-    bottom: float = 0.42,
-) -> tuple[Figure, list[Any]]:
-    """A figure with rows of panels, each (height, ignored) in inches, top down; see `_finish`."""
-    from matplotlib.figure import Figure as NewFigure
-
-    heights = [row[0][0] for row in rows]
-    gaps_between = 0.14 * (len(rows) - 1)
-    height = sum(heights) + gaps_between + bottom + 0.26
-    figure = NewFigure(figsize=(width, height))
-    figure.subplots_adjust(0, 0, 1, 1)
-    panels = []
-    top = height - 0.26
-    for row in rows:
-        inner = (width - left - 0.1 - between * (len(row) - 1)) / len(row)
-        for column, (tall, _) in enumerate(row):
-            x = left + column * (inner + between)
-            axes = figure.add_axes((x / width, (top - tall) / height, inner / width, tall / height))
-            panels.append(axes)
-        top -= row[0][0] + 0.14
-    return figure, panels
-
-
-def _finish(figure: Figure, marked: Sequence[tuple[Axes, list[labels.EndLabel]]]) -> None:
-    """Make room right of every panel for its longest label, then write the labels."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    renderer: Any = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
-    columns: dict[float, float] = {}
-    for axes, marks in marked:
-        axes.set_xlim(axes.get_xlim())
-        axes.set_ylim(axes.get_ylim())
-        texts = [mark.text for mark in marks]
-        need = 0.0
-        for text in texts:
-            probe = figure.text(0, 0, text, fontsize=style.SMALL, fontweight=700)
-            need = max(need, probe.get_window_extent(renderer).width / figure.dpi)
-            probe.remove()
-        x0 = round(axes.get_position().x0, 6)
-        columns[x0] = max(columns.get(x0, 0.0), need + 0.26 if texts else 0.0)
-    width = figure.get_figwidth()
-    for axes, _ in marked:
-        box = axes.get_position()
-        room = columns[round(box.x0, 6)]
-        axes.set_position((box.x0, box.y0, box.width - room / width, box.height))
-    for axes, marks in marked:
-        labels.draw(axes, marks, style.SMALL)

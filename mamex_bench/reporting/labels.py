@@ -51,6 +51,8 @@ class EndLabel:
     color: str
     italic: bool = False
     bold: bool = False
+    dashes: str | tuple[int, tuple[float, ...]] = "-"
+    bare: bool = False  # a number that needs no name in a key
 
 
 def draw(axes: Axes, labels: Sequence[EndLabel], size: float, gap: float = 0.18) -> None:
