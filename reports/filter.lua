@@ -35,11 +35,16 @@ local function finish_table(tbl, div)
     local scroll = pandoc.Div({ tbl }, pandoc.Attr("", { "scroll" }))
     return pandoc.Div({ caption, scroll }, pandoc.Attr(div.identifier, { "tabular" }))
   end
+  local rows = 0
+  for _, body in ipairs(tbl.bodies) do rows = rows + #body.body end
+  local rules = "#["
   if div.classes:includes("wide") then
-    return { pandoc.RawBlock("typst", "#[#set text(size: 6.6pt)\n#set table(inset: (x: 2.5pt, y: 3pt))"), tbl,
-      pandoc.RawBlock("typst", "]") }
+    rules = rules .. "#set text(size: 6.6pt)\n#set table(inset: (x: 2.5pt, y: 3pt))\n"
   end
-  return tbl
+  if rows <= 14 then
+    rules = rules .. "#show figure.where(kind: table): set block(breakable: false)\n"
+  end
+  return { pandoc.RawBlock("typst", rules), tbl, pandoc.RawBlock("typst", "]") }
 end
 
 local first = {

@@ -55,7 +55,9 @@ def gaps(record: InstanceRecord, name: str, cells: Sequence[Cell]) -> str:
     return (
         f"{record.id}, {concept(name)}: largest gap over agents against episodes, {seeds(cells)}; "
         "line: median, band: 10 % to 90 % quantile over seeds. Left: the profile played in that "
-        "episode. Right: the output after so many episodes. Horizontal lines: gaps 0.1, 0.03 and "
+        "episode. Right: the output after so many episodes, which is the uniform mixture of all "
+        "profiles (CCE, CE) or the profile of a uniformly drawn episode (Nash, Markov profiles; "
+        "mean gap). Horizontal lines: gaps 0.1, 0.03 and "
         "0.01. Gaps at or below 0.0001 are drawn on the lowest line." + _markov(cells)
     )
 
