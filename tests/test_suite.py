@@ -34,6 +34,7 @@ def test_defaults_order_and_expansion_over_episodes() -> None:
         family = "combination_lock"
         parameters = { length = 2 }
         episodes = 70
+        concept = ["cce", "ce"]
         [[learner]]
         id = "mamex"
         concept = ["nash", "ce"]
@@ -43,6 +44,7 @@ def test_defaults_order_and_expansion_over_episodes() -> None:
         id = "planted"
         name = "planted_no_optimism"
         expect = "violated"
+        concept = ["nash", "cce"]
         instances = ["cube@400", "lock"]
         """
     )
@@ -63,6 +65,7 @@ def test_defaults_order_and_expansion_over_episodes() -> None:
         ("cube@100", "mamex", "ce"),
         ("cube@400", "mamex", "nash"),
         ("cube@400", "mamex", "ce"),
+        ("cube@400", "planted", "nash"),
         ("cube@400", "planted", "cce"),
         ("lock", "planted", "cce"),
     ]
@@ -113,7 +116,7 @@ MISTAKES = [
     ),
     (
         HEAD.replace("combination_lock", "combination_lok") + LEARNER,
-        "[[instance]] 'lock': family is \"combination_lok\": expected one of combination_lock,",
+        "[[instance]] 'lock': family is \"combination_lok\": expected one of ",
     ),
     (
         HEAD.replace("combination_lock", "combination_lok") + LEARNER,
@@ -143,7 +146,7 @@ MISTAKES = [
     (
         HEAD + "famly = 3\n" + LEARNER,
         "[[instance]] 'lock': unknown key 'famly': expected one of id, episodes, parameters, "
-        "policies, hypotheses, family, file (did you mean 'family'?)",
+        "policies, hypotheses, concept, family, file (did you mean 'family'?)",
     ),
     (
         HEAD.replace('family = "combination_lock"', 'file = "absent.npz"') + LEARNER,
@@ -159,7 +162,7 @@ MISTAKES = [
     ),
     (
         HEAD + LEARNER.replace('"cce"', '["ce", "ce"]'),
-        "learner 'mamex': concept: 'ce' occurs twice, expected different ones",
+        "[[learner]] 'mamex': concept names 'ce' twice, expected different ones",
     ),
     (
         HEAD + LEARNER + "ets = 3.0\n",

@@ -18,8 +18,9 @@
     instances = ["lock"]              # optional: these only
     expect = "violated"               # for planted violations
 
-An instance's `episodes` may be a list: it becomes one instance per entry, "lock@1000" and so on. A
-file that holds a game alone needs `policies`, and `hypotheses` where a learner needs them.
+An instance's `episodes` may be a list: it becomes one instance per entry, "lock@1000" and so on.
+Its `concept`, one or several, keeps learners to these. A file that holds a game alone needs
+`policies`, and `hypotheses` where a learner needs them.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ class InstanceSpec:
         data: the file's bytes.
         parameters: of the family.
         policies, hypotheses: generators for what the file lacks.
+        concepts: the only ones to run here; None for all that a learner asks for.
     """
 
     id: str
@@ -64,6 +66,7 @@ class InstanceSpec:
     parameters: Mapping[str, Any]
     policies: Any
     hypotheses: Any
+    concepts: tuple[str, ...] | None
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,8 @@ class Suite:
                 wanted = learner.instances
                 if wanted is None or instance.id in wanted or instance.group in wanted:
                     for concept in learner.concepts:
-                        yield instance, learner, concept
+                        if instance.concepts is None or concept in instance.concepts:
+                            yield instance, learner, concept
 
     def instance(self, id: str) -> InstanceSpec:
         return next(spec for spec in self.instances if spec.id == id)
@@ -202,6 +206,7 @@ def _instances(
     lengths = table.whole_or_list("episodes", default)
     parameters = table.mapping("parameters")
     policies, hypotheses = table.any("policies"), table.any("hypotheses")
+    concepts = _concepts(table, None)
     family, file = table.string("family", None), table.string("file", None)
     table.finish()
     data = b""
@@ -231,6 +236,7 @@ def _instances(
             parameters=parameters,
             policies=policies,
             hypotheses=hypotheses,
+            concepts=None if concepts is None else tuple(concepts),
         )
         for K in (lengths if isinstance(lengths, list) else [lengths])
     ]
@@ -252,10 +258,7 @@ def _learner(table: Table, instances: Collection[str]) -> LearnerSpec:
     table.called(f"learner {id!r}")
     name = table.string("name", id)
     table.one_of("name", name, learners.names())
-    concepts = table.strings("concept", ["cce"])
-    for concept in concepts:
-        table.one_of("concept", concept, CONCEPTS)
-    _distinct(table.path, f"learner {id!r}: concept", concepts)
+    concepts = _concepts(table, ["cce"])
     wanted = table.strings("instances", None)
     for instance in wanted or ():
         table.one_of("instances", instance, instances)
@@ -269,6 +272,15 @@ def _learner(table: Table, instances: Collection[str]) -> LearnerSpec:
     return LearnerSpec(
         id, name, tuple(concepts), options, None if wanted is None else tuple(wanted), expect
     )
+
+
+def _concepts(table: Table, default: list[str] | None) -> Any:
+    concepts = table.strings("concept", default)
+    for concept in concepts or ():
+        table.one_of("concept", concept, CONCEPTS)
+        if concepts.count(concept) > 1:
+            raise table.error(f"concept names {concept!r} twice, expected different ones")
+    return concepts
 
 
 def build(spec: InstanceSpec, path: str) -> Any:
@@ -295,8 +307,7 @@ def build(spec: InstanceSpec, path: str) -> Any:
 def _distinct(path: str, kind: str, ids: list[str]) -> None:
     for id in ids:
         if ids.count(id) > 1:
-            where = kind if ":" in kind else f"[[{kind}]]"
-            raise SuiteError(f"{path}: {where}: {id!r} occurs twice, expected different ones")
+            raise SuiteError(f"{path}: [[{kind}]]: {id!r} occurs twice, expected different ones")
 
 
 def _short(path: Path) -> str:
