@@ -1,5 +1,6 @@
 """The command line: help that teaches, exit codes that scripts can trust, no tracebacks."""
 
+import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -299,10 +300,14 @@ def test_doctor_reports_a_cache_that_cannot_be_written(capsys, monkeypatch, tmp_
     assert "MAMEX_BENCH_CACHE" in out
 
 
-def test_a_closed_pipe_ends_quietly():
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_closed_pipe_ends_quietly(unbuffered):
     script = "from mamex_bench.cli import main; raise SystemExit(main(['list']))"
     process = subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
     )
     process.stdout.close()
     error = process.stderr.read()
