@@ -16,6 +16,11 @@ from mamex_bench.errors import ResultsError, SuiteError
 from mamex_bench.experiments import execute, run_suite
 from mamex_bench.experiments.progress import Progress
 from mamex_bench.experiments.verify import inspect, verify
+from mamex_bench.model.game import MarkovGame
+from mamex_bench.model.hypotheses import ModelClass
+from mamex_bench.model.instance import Instance
+from mamex_bench.model.policies import PurePolicies
+from mamex_bench.model.storage import save
 from mamex_bench.runs.results import load_results
 from mamex_bench.runs.store import Store
 
@@ -207,6 +212,65 @@ def test_what_cannot_be_is_refused_before_anything_runs(
     with pytest.raises(SuiteError, match=message):
         run_suite(suite, tmp_path / "bad.sqlite", quiet=True)
     assert [path.name for path in tmp_path.iterdir()] == ["bad.toml"]
+
+
+ODD = """
+episodes = 30
+seeds = 2
+
+[[instance]]
+id = "wrong"
+file = "wrong.npz"
+
+[[instance]]
+id = "linear"
+family = "linear_game"
+
+[[learner]]
+id = "tuned"
+name = "mamex"
+eta = "tuned"
+hypotheses = "linear"
+instances = "linear"
+
+[[learner]]
+id = "paper"
+name = "mamex"
+eta = "paper"
+hypotheses = "linear"
+instances = "linear"
+
+[[learner]]
+id = "fixed"
+name = "mamex"
+eta = 0.3
+instances = "wrong"
+"""
+
+
+def test_failures_and_what_does_not_apply_are_told_apart(tmp_path: Path) -> None:
+    rows = np.full((1, 2, 4, 2), 0.5)
+    game = MarkovGame(rows, np.zeros((2, 1, 2, 4)), (2, 2))
+    stays = np.broadcast_to(np.eye(2)[:, None, :], (2, 1, 2, 4, 2))
+    models = ModelClass(stays, truth=None)  # the state moves, no model says so
+    save(Instance(game, PurePolicies.all(game), models), tmp_path / "wrong.npz")
+    (tmp_path / "odd.toml").write_text(ODD)
+    path = run_suite(tmp_path / "odd.toml", tmp_path / "odd.sqlite", workers=2, quiet=True)
+    cells = {cell.learner: cell for cell in load_results(path).cells}
+    assert cells["fixed"].status == "failed"
+    assert "probability zero under every model" in cells["fixed"].reason
+    assert cells["fixed"].bounds is not None  # shown as not applicable, with the reason
+    assert np.isnan(cells["fixed"].bounds.explicit).all()
+    assert "does not hold the true model" in cells["fixed"].bounds.note
+    assert cells["tuned"].status == "not applicable"
+    assert cells["tuned"].reason.startswith("eta cannot be tuned: ")
+    assert cells["paper"].status == "done"
+    assert load_results(path).instance("wrong").family == "file"
+    assert not inspect(path).findings
+    # the same name, another file: nothing is mixed
+    save(Instance(game, PurePolicies.all(game), ModelClass(rows[None])), tmp_path / "wrong.npz")
+    with pytest.raises(ResultsError, match=r"holds results of another 'wrong.npz'"):
+        run_suite(tmp_path / "odd.toml", path, quiet=True)
 
 
 def test_everything_stored_is_recomputed(finished: tuple[Path, Path], capsys: Any) -> None:
