@@ -6,6 +6,7 @@ with one linear-algebra thread, and draws from streams named by its coordinates.
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import os
 import sys
@@ -272,8 +273,9 @@ class _Execution:
         if self.workers > 1 and not marker.exists():
             self.progress.say("compiling kernels")
             warm(self.suite, [cell.cell for cell in self.cells.values()])
-            marker.parent.mkdir(parents=True, exist_ok=True)
-            marker.touch()
+            with contextlib.suppress(OSError):  # a cache that cannot be written
+                marker.parent.mkdir(parents=True, exist_ok=True)
+                marker.touch()
 
     def _push(self, rank: int, seconds: float, task: Any) -> None:
         heapq.heappush(self.queue, (-rank, -seconds, self.number, task))
@@ -302,7 +304,7 @@ class _Execution:
     def _drain(self) -> None:
         from joblib.externals.loky import get_reusable_executor
 
-        executor = get_reusable_executor(max_workers=self.workers, timeout=60, env=ONE_THREAD)
+        executor = get_reusable_executor(max_workers=self.workers, timeout=300, env=ONE_THREAD)
         flying: dict[Future[Any], Any] = {}
         try:
             while self.queue or flying:
