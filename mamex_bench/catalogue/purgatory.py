@@ -1,4 +1,4 @@
-"""Purgatory: a climb of n terraces that can be won almost surely, given incredible patience.
+"""Purgatory: a climb of n terraces, won as surely as one likes, given incredible patience.
 
 Definition. Dante, agent 0, starts on terrace 1. On each day Lucifer, agent 1, hides a penny, tails
 (0) or heads (1) up, and Dante guesses. A right guess takes him one terrace up, from terrace n to
