@@ -166,6 +166,7 @@ def test_what_cannot_be_judged_says_why(claim):
         "does not hold": {"bounds": astray},
         "over the policy class": {"profile_kind": "markov"},
         "inexact by 3": {"diagnostics": {"epsilon_sum": np.full(20, 3.0)}},
+        "inexact by nan": {"diagnostics": {"epsilon_sum": np.array([np.nan] + [0.5] * 19)}},
         "no such concept": {"status": "not applicable", "reason": "no such concept"},
     }
     for words, change in cases.items():

@@ -186,6 +186,33 @@ def test_a_corrupted_byte_is_noticed(tmp_path):
         storage.load(path)
 
 
+def test_no_damage_escapes_as_another_error(tmp_path):
+    """Bytes changed anywhere: an instance comes back, or InputError."""
+    whole = storage.save(random_game(0), tmp_path / "it.npz").read_bytes()
+    path, rng, refused = tmp_path / "damaged.npz", np.random.default_rng(0), 0
+    for _ in range(300):
+        content = bytearray(whole)
+        for place in rng.integers(len(content), size=2):
+            content[place] = rng.integers(256)
+        path.write_bytes(content)
+        try:
+            storage.load(path)
+        except InputError:
+            refused += 1
+    assert refused > 100
+    storage.save(random_game(0), path)
+    rewritten(path, header=np.frombuffer(b"[" * 100_000, np.uint8))
+    with pytest.raises(InputError, match="is not a game file"):
+        storage.load(path)
+
+
+@pytest.mark.parametrize("wrong", [1j, "0.5"])
+def test_numbers_are_real_numbers(wrong):
+    game = random_game(0)
+    with pytest.raises(InputError, match=r"reward has type .*: expected real numbers"):
+        MarkovGame(game.transition, np.full(game.reward.shape, wrong), game.action_counts)
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match=r"no file '.*nothing\.npz'"):
         storage.load(tmp_path / "nothing.npz")

@@ -110,7 +110,8 @@ def bound_obstacle(cell: Cell, bounds: BoundArrays) -> tuple[str, str] | None:
     if cell.profile_kind != "class":
         return NOT_APPLICABLE, "the bound speaks of profiles over the policy class only"
     spent = cell.diagnostics.get("epsilon_sum")
-    if spent is not None and float(np.max(spent)) > EPSILON_SUM + 1e-6:
+    # "not <=", so that a run whose sum is unknown (NaN) is not judged either.
+    if spent is not None and not float(np.max(spent)) <= EPSILON_SUM + 1e-6:
         return NOT_APPLICABLE, (
             f"the equilibria were inexact by {float(np.max(spent)):.3g} in sum over the episodes, "
             f"the bound allows {EPSILON_SUM:g}"

@@ -14,6 +14,10 @@ from mamex_bench.kernels.values import joint_action, unravel
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+# A Bellman residual this small is rounding. As 0 it can only widen an interval; as 1e-33 in a
+# certificate it would be a number that nobody can compute again.
+ROUNDING = 1e-12
+
 
 @jit
 def occupancies(
@@ -71,8 +75,8 @@ def bellman_squares(
 ) -> None:
     """(f_h - T_h^pi f_{h+1})^2 at every cell, T_h^pi g = r_h + E g(s', pi_{h+1}(s')).
 
-    values (H, S, A, F), reward (H, S, A), transition (H, S, A, S), cells (H, S) of the policy,
-    out (H S A, F).
+    Residuals up to `ROUNDING` count as 0. values (H, S, A, F), reward (H, S, A),
+    transition (H, S, A, S), cells (H, S) of the policy, out (H S A, F).
     """
     H, S, A, F = values.shape
     flat = values.reshape(H * S * A, F)
@@ -90,7 +94,8 @@ def bellman_squares(
                             for f in range(F):
                                 out[c, f] -= p * later[f]
                 for f in range(F):
-                    out[c, f] *= out[c, f]
+                    residual = out[c, f]
+                    out[c, f] = residual * residual if abs(residual) > ROUNDING else 0.0
 
 
 @jit
@@ -166,8 +171,8 @@ def excess(
         first = 0.0  # least c - 1 not yet counted
         for k in range(offsets[cluster], offsets[cluster + 1]):
             e, m = height[k] - level, slope[k] / mu
-            if e <= 0.0 and k == offsets[cluster]:
-                break
+            if e <= 0.0:
+                break  # lines fall in height, so the rest earn no more than the level
             last = episodes - 1.0
             if m > 0.0:
                 last = min(last, np.floor(e / m))

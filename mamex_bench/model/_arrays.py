@@ -23,7 +23,10 @@ def frozen(array: NDArray[Any]) -> NDArray[Any]:
 def floats(value: ArrayLike, name: str, dimensions: int) -> Floats:
     """A private, read-only, C-ordered float64 copy with the stated number of dimensions."""
     try:
-        array = np.array(value, dtype=np.float64, order="C")
+        given = np.asarray(value)
+        if given.dtype.kind in "cSU":
+            raise InputError(f"{name} has type {given.dtype}: expected real numbers")
+        array = np.array(given, dtype=np.float64, order="C")
     except (TypeError, ValueError) as error:
         raise InputError(f"{name} must be an array of numbers: {error}") from error
     if array.ndim != dimensions:

@@ -6,7 +6,9 @@ import contextlib
 import json
 import os
 import tempfile
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,21 @@ from mamex_bench.model.policies import PurePolicies
 
 SCHEMA = "mamex-bench instance"
 VERSION = 1
+
+# What numpy, zipfile and json raise, each in its own words, on bytes that are not what they seem.
+DAMAGE = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    SyntaxError,
+    RuntimeError,
+    MemoryError,
+    OverflowError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @contextlib.contextmanager
@@ -101,7 +118,7 @@ def load(path: str | os.PathLike[str]) -> Instance | MarkovGame:
         header = json.loads(arrays["header"].tobytes())
     except FileNotFoundError as error:
         raise InputError(f"no file {str(source)!r}") from error
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         raise InputError(f"{str(source)!r} is not a game file (.npz with a header)") from error
     if not isinstance(header, dict) or header.get("schema") != SCHEMA:
         raise InputError(f"{str(source)!r} has no header of schema {SCHEMA!r}")

@@ -176,21 +176,17 @@ def uncovered(definition: Definition, members: Ints, height: Floats, slope: Floa
     """How far the lines e - t M_C of a cluster's pairs rise above max_k [e_k - t m_k]_+.
 
     The difference of a line and a convex function is concave between corners of the latter, so it
-    suffices to look there, and at the slope beyond the last.
+    suffices to look there. The last corner is where the hull reaches 0, or where a line that never
+    falls begins to rule: beyond it a line that does not rise cannot overtake.
     """
     t = corners(height, slope)
     stored = np.maximum((height - np.outer(t, slope)).max(axis=1, initial=0.0), 0.0)
-    flattest = slope[-1] if slope.size and slope[-1] == 0.0 else np.inf
     worst = -np.inf
     for policy in members:
         least = definition.losses(members, int(policy)).min(axis=0)
         errors = definition.errors[int(policy)]
         lines = errors - np.outer(t, least)
         worst = max(worst, float((lines - stored[:, None]).max()))
-        # A line that never falls must lie under one that never falls.
-        endless = (least <= 1e-15) & (errors > 1e-12)
-        if endless.any() and flattest > 0.0:
-            worst = max(worst, float(errors[endless].max()))
     return worst
 
 
