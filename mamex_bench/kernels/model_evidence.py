@@ -170,6 +170,8 @@ def models_set_focus(evidence: Models, focus: Focus) -> None:
     models_payoffs(evidence, focus.entries, focus.base)
     least = evidence.losses[evidence.state[1]]
     focus.margin[:] = -np.inf
+    # Unset memory may hold -inf: margin - penalty would be NaN, and a model's return unseen.
+    focus.penalty[:] = 0.0
     for j in range(count):
         f = evidence.live[j]
         focus.penalty[f] = evidence.eta[0] * (evidence.losses[f] - least)
