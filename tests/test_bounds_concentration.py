@@ -223,6 +223,21 @@ def test_radii_of_value_classes_in_closed_form():
     assert constants.radii(delta) == pytest.approx(max(sums, key=sum))
 
 
+def test_each_agent_pays_for_its_own_number_of_hypotheses():
+    """With many copies in either agent's class, that agent's union bound is the dearest."""
+    whole = with_values(tiny(seed=5)[0])
+    classes = whole.hypothesis()
+    B = classes.step_bounds(whole.game)
+    noise = random_cells(whole) @ B.T**2 / 2 * (np.log(2 * 100 * 4) + 1)
+    for i in range(2):
+        copies = [
+            np.repeat(v, 1000 if j == i else 1, axis=0) for j, v in enumerate(classes.per_agent)
+        ]
+        found = concentration(Instance(whole.game, whole.policies, ValueClass(copies)), None, 100)
+        U1 = (B[i] ** 2).sum() * np.log(6 * 1000 * 4)
+        assert found.expected_radii() == pytest.approx((noise[i], U1))
+
+
 def test_radii_of_linear_completion_in_closed_form():
     base, rng = tiny(seed=5)
     basis = np.eye(8) + 0.2 * rng.random((8, 8))
@@ -267,13 +282,13 @@ def test_random_cells_leave_out_what_is_certain_or_out_of_reach():
 
 def test_only_steps_at_which_models_differ_count():
     rng = np.random.default_rng(2)
-    transitions = np.tile(rows(rng, 1, 3, 2, 4, 2), (5, 1, 1, 1, 1))
-    transitions[1:, 1] = rows(rng, 4, 2, 4, 2)
-    game = MarkovGame(transitions[0], rng.random((2, 3, 2, 4)), (2, 2))
+    transitions = np.tile(rows(rng, 1, 4, 2, 4, 2), (5, 1, 1, 1, 1))
+    transitions[1:, 1:3] = rows(rng, 4, 2, 2, 4, 2)
+    game = MarkovGame(transitions[0], rng.random((2, 4, 2, 4)), (2, 2))
     instance = Instance(game, PurePolicies.sample(game, (2, 2), 0), ModelClass(transitions))
     constants = concentration(instance, None, 10)
-    assert constants.U(0.1) == pytest.approx(2 * 1 * np.log(5 / 0.1))
-    assert constants.expected_U == pytest.approx(2 * 1 * np.log(5))
+    assert constants.U(0.1) == pytest.approx(2 * 2 * np.log(5 / 0.1))
+    assert constants.expected_U == pytest.approx(2 * 2 * np.log(5))
 
 
 def test_bounds_do_not_apply_without_their_assumptions():

@@ -108,6 +108,8 @@ def test_one_agent_alone_can_violate_the_bound():
 def test_a_small_mean_holds_and_says_what_was_seen():
     found = verdict("regret_in_expectation", noisy(100.0))
     assert found.status == "holds"
+    # The sum and two agents are judged: three intervals share the 5 %.
+    assert found.numbers["level"] == pytest.approx(1 - 0.05 / 3)
     assert "no violation seen in 20 runs" in found.statement
     assert found.numbers["ratio"] == pytest.approx(found.numbers["mean"] / 400.0)
 

@@ -361,6 +361,15 @@ def test_an_instance_shows_itself():
     assert "2 (me)" in own._repr_html_()
 
 
+def test_the_value_bound_covers_hypotheses_and_the_truth():
+    game = random_game(3)
+    policies = random_policies(game, 0)
+    zeros = np.zeros((1, *game.reward.shape[1:]))
+    low = Instance(game, policies, ValueClass([zeros] * 2)).value_bound()
+    assert low >= Instance(game, policies).payoffs.max() > 0.0
+    assert Instance(game, policies, ValueClass([zeros, zeros + 9.0])).value_bound() == 9.0
+
+
 def test_the_value_bound_covers_every_model():
     rng = np.random.default_rng(0)
     models = rng.dirichlet(np.ones(S) / 4, size=(5, H, S, A))
