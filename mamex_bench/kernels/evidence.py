@@ -5,7 +5,8 @@ compile time:
 
     record(evidence, states, actions)            one more trajectory; cost independent of the past
     payoffs(evidence, entries, out)              sup_f { V_f^{i,pi} - eta L^i(f, pi) } at the wanted
-                                                 entries i * M + pi, up to one common constant
+                                                 entries i * M + pi (all, if none are named), up
+                                                 to one common constant
     focused_payoffs(evidence, focus, out)        the same numbers at entries that are asked for
                                                  again and again, for less work where possible
 
@@ -51,8 +52,8 @@ class Focus(NamedTuple):
     entries (E,): positions i * M + pi; base (E,): payoffs when the focus was last set;
     near (E * F,), values (E * F,): models within `slack` of the maximum, and their values, those
     of entry e from first[e] to first[e+1] (E+1,); margin (F,): how far a model falls short at
-    least, where it is not near; penalty (F,): penalties when the focus was set; ready (1,): 1 once
-    it was. Other kinds of evidence than models use `entries` alone.
+    least, where it is not near; penalty (F,): penalties when the focus was set; looks (1,):
+    how often it was looked at. Other kinds of evidence than models use `entries` alone.
     """
 
     entries: Ints
@@ -62,7 +63,7 @@ class Focus(NamedTuple):
     first: Ints
     margin: Floats
     penalty: Floats
-    ready: Ints
+    looks: Ints
     slack: float
 
 
@@ -72,7 +73,7 @@ def record(evidence: Any, states: Ints, actions: Ints) -> None:
 
 
 def payoffs(evidence: Any, entries: Ints, out: Floats) -> None:
-    """Regularised payoffs at `entries` (E,), written to `out` (E,). Compiled code only."""
+    """Regularised payoffs at `entries` (none: all), written to `out`. Compiled code only."""
     raise TypeError("payoffs runs inside compiled kernels only")
 
 

@@ -83,7 +83,7 @@ def record_one(evidence: Any, states: Ints, actions: Ints) -> None:
 
 @jit
 def payoffs_at(evidence: Any, entries: Ints, out: Floats) -> None:
-    """Regularised payoffs at entries (E,), for a learner that is stepped from outside."""
+    """Regularised payoffs at entries (none: all), for a learner stepped from outside."""
     payoffs(evidence, entries, out)
 
 

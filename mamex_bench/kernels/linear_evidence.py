@@ -186,8 +186,9 @@ def linear_payoffs(evidence: Linear, entries: Ints, out: Floats) -> None:
     bonus = evidence.sign[0] / (4.0 * evidence.eta[0])
     w = np.empty(d)
     u = np.empty(d)
-    for e in range(entries.shape[0]):
-        i, pi = entries[e] // M, entries[e] % M
+    for e in range(out.shape[0]):
+        entry = e if entries.shape[0] == 0 else entries[e]
+        i, pi = entry // M, entry % M
         for p in range(d):
             w[p] = 0.0
         for s in range(S):

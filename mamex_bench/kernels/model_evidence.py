@@ -14,6 +14,10 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
+# Setting a focus costs about as much as this many plain looks: a profile must outlive them first.
+LOOKS = 8
+
+
 class Models(NamedTuple):
     """Evidence on F models.
 
@@ -95,7 +99,8 @@ def models_spread(values: Floats, g: int, out: Floats) -> None:
 @jit
 def models_payoffs(evidence: Models, entries: Ints, out: Floats) -> None:
     """sup_f { V_f - eta (L(f) - min L) } over the live models."""
-    E = entries.shape[0]
+    E = out.shape[0]
+    everything = entries.shape[0] == 0
     g, count = evidence.state[1], evidence.state[0]
     mode, sign = evidence.mode[0], evidence.sign[0]
     mean = mode == LIKELIEST_MEAN
@@ -106,15 +111,22 @@ def models_payoffs(evidence: Models, entries: Ints, out: Floats) -> None:
         row = evidence.values[f]
         if mean:
             for e in range(E):
-                out[e] += row[entries[e]] / count
+                out[e] += row[e if everything else entries[e]] / count
             continue
         penalty = 0.0
         if mode == REGULARISED:
             penalty = evidence.eta[0] * (evidence.losses[f] - evidence.losses[g])
-        for e in range(E):
-            value = row[entries[e]] - penalty
-            if value > out[e]:
-                out[e] = value
+        # Two loops, so that the one over everything runs at full vector width.
+        if everything:
+            for e in range(E):
+                value = row[e] - penalty
+                if value > out[e]:
+                    out[e] = value
+        else:
+            for e in range(E):
+                value = row[entries[e]] - penalty
+                if value > out[e]:
+                    out[e] = value
     for e in range(E):
         out[e] *= sign
 
@@ -131,12 +143,13 @@ def models_focused(evidence: Models, focus: Focus, out: Floats) -> None:
 
     If that fails for a live model, the focus is set anew. Either way the numbers are the same.
     """
-    if evidence.mode[0] != REGULARISED:
-        models_payoffs(evidence, focus.entries, out)
+    focus.looks[0] += 1
+    if evidence.mode[0] != REGULARISED or focus.looks[0] < LOOKS:
+        models_plain_look(evidence, focus.entries, out)
         return
     eta, sign, losses = evidence.eta[0], evidence.sign[0], evidence.losses
     E = focus.entries.shape[0]
-    if focus.ready[0] == 1:
+    if focus.looks[0] > LOOKS:
         least = losses[evidence.state[1]]
         drop = -np.inf
         for e in range(E):
@@ -160,6 +173,19 @@ def models_focused(evidence: Models, focus: Focus, out: Floats) -> None:
     models_set_focus(evidence, focus)
     for e in range(E):
         out[e] = sign * focus.base[e]
+
+
+@jit
+def models_plain_look(evidence: Models, entries: Ints, out: Floats) -> None:
+    """`models_payoffs`; where many are asked for, all in order are had for less than these."""
+    C = evidence.values.shape[1]
+    if 4 * entries.shape[0] < C:
+        models_payoffs(evidence, entries, out)
+        return
+    everything = np.empty(C)
+    models_payoffs(evidence, entries[:0], everything)
+    for e in range(entries.shape[0]):
+        out[e] = everything[entries[e]]
 
 
 @jit
@@ -202,7 +228,6 @@ def models_set_focus(evidence: Models, focus: Focus) -> None:
                 focus.near[sizes[e]] = f
                 focus.values[sizes[e]] = value
                 sizes[e] += 1
-    focus.ready[0] = 1
 
 
 operations(models_record, models_payoffs, Models, models_focused)

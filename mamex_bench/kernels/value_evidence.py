@@ -91,8 +91,9 @@ def finite_values(
     """sup_f { E_rho f - eta L(f, pi) } over agent i's hypotheses; settings (eta, sign, mode)."""
     eta, sign, mode = settings
     M = start.shape[1]
-    for e in range(entries.shape[0]):
-        i, pi = entries[e] // M, entries[e] % M
+    for e in range(out.shape[0]):
+        entry = e if entries.shape[0] == 0 else entries[e]
+        i, pi = entry // M, entry % M
         best = -np.inf
         if mode == REGULARISED:
             for f in range(first[i], first[i + 1]):

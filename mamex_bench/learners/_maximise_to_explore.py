@@ -30,6 +30,9 @@ from mamex_bench.model.simulator import Simulator
 SLACK = 10.0
 
 
+NO_ENTRIES = np.empty(0, dtype=np.int64)  # stands for all of them
+
+
 class _Held(NamedTuple):
     """The profile in use and what its certificate rests on."""
 
@@ -71,7 +74,6 @@ class MaximiseToExplore(FusedLearner):
         self._joint = joint_table(instance)
         self._evidence = gather(instance, self.hypotheses, self._joint, settings)
         self._models = self._evidence if isinstance(self._evidence, Models) else None
-        self._everything = np.arange(instance.game.agents * instance.policies.size)
         self._held: _Held | None = None
         self._equilibrium: Equilibrium | None = None
         self._certified = False
@@ -95,8 +97,8 @@ class MaximiseToExplore(FusedLearner):
 
     def _shifted_payoffs(self) -> Floats:
         """The same up to one common constant: the least loss of a model class is taken off."""
-        flat = np.empty(self._everything.size)
-        kernel.payoffs_at(self._evidence, self._everything, flat)
+        flat = np.empty(self.instance.game.agents * self.instance.policies.size)
+        kernel.payoffs_at(self._evidence, NO_ENTRIES, flat)
         return flat.reshape(self.instance.game.agents, *self.instance.policies.counts)
 
     # --- the protocol ---
@@ -188,7 +190,7 @@ class MaximiseToExplore(FusedLearner):
         if held is None or not np.array_equal(held.profile.distribution, x):
             profile = ClassProfile(self.instance.policies, x, self.concept)
             held = self._held = _Held(profile, self._watch(profile))
-        kernel.certify(self._evidence, held.watch, self._gains)
+        kernel.watched_gains(held.watch, payoffs.reshape(-1)[held.watch.focus.entries], self._gains)
         self._worst_solve = max(self._worst_solve, float(self._gains.max()))
         self._certified = True
         return held
@@ -216,7 +218,7 @@ class MaximiseToExplore(FusedLearner):
             first=np.empty(E + 1, dtype=np.int64),
             margin=np.empty(F),
             penalty=np.empty(F),
-            ready=np.zeros(1, dtype=np.int64),
+            looks=np.zeros(1, dtype=np.int64),
             slack=SLACK / self.episodes,
         )
         return kernel.Watch(
