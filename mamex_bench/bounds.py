@@ -246,7 +246,9 @@ def _golden_section(function: Callable[[float], float], low: float, high: float)
     return left if at_left <= at_right else right
 
 
-_crossings: WeakKeyDictionary[Coefficient, dict[str, float | None]] = WeakKeyDictionary()
+_crossings: WeakKeyDictionary[Coefficient, dict[tuple[float, ...], float | None]] = (
+    WeakKeyDictionary()
+)
 
 
 def nonvacuous_from(constants: Concentration, coefficient: Coefficient) -> float | None:
@@ -257,7 +259,9 @@ def nonvacuous_from(constants: Concentration, coefficient: Coefficient) -> float
     `tuned_eta`, on a coarser grid. sum epsilon_k is taken as 1.
     """
     known = _crossings.setdefault(coefficient, {})
-    key = str(constants.at(1))
+    # All that the search reads: U grows with log K, so two lengths tell it.
+    ends = (constants.at(k).expected_U for k in (1, int(EPISODE_LIMIT)))
+    key = (constants.c, constants.return_range, *ends)
     if key not in known:
         known[key] = _crossing(constants, coefficient)
     return known[key]

@@ -1,5 +1,6 @@
 """Bounds as objects: closed forms, tuning, monotonicity, structure."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -89,6 +90,15 @@ def test_nonvacuous_from_is_the_crossing(instance, d):
     exact = ((a + np.sqrt(a**2 + 4 * R)) / (2 * R)) ** 2
     assert exact * 0.99 <= found <= exact * 1.02 + 1
     assert bounds.nonvacuous_from(constants, Affine(1e14)) is None
+
+
+def test_a_crossing_is_remembered_for_the_same_constants_only(instance):
+    """The ranges of returns of two instances may differ where one coefficient serves both."""
+    constants, case = bounds.concentration(instance, None, 1000), Affine(2.0)
+    wide = bounds.nonvacuous_from(constants, case)
+    half = replace(constants, return_range=0.5 * constants.return_range)
+    narrow = bounds.nonvacuous_from(half, case)
+    assert narrow == bounds.nonvacuous_from(half, Affine(2.0)) > wide
 
 
 class Capped(Affine):
