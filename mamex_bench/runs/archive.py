@@ -62,15 +62,15 @@ class Archive:
             "shape": np.array(self.shape, dtype=np.int64),
             "kept": self.kept,
             "starts": self.starts,
-            "cells": self.cells,
+            "cells": self.cells.astype(np.int32),
             "weights": self.weights,
         }
 
     @classmethod
     def from_arrays(cls, kind: str, concept: str, arrays: Mapping[str, Any]) -> Archive:
         shape = tuple(int(m) for m in arrays["shape"])
-        rest = {k: arrays[k] for k in ("kept", "starts", "cells", "weights")}
-        return cls(kind, concept, shape, **rest)
+        kept, starts, cells = (arrays[k].astype(np.int64) for k in ("kept", "starts", "cells"))
+        return cls(kind, concept, shape, kept, starts, cells, arrays["weights"])
 
 
 class Archivist:
