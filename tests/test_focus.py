@@ -45,7 +45,7 @@ def focus_on(entries, F, slack, unset):
         first=np.zeros(E + 1, dtype=np.int64),
         margin=np.full(F, unset),
         penalty=np.full(F, unset),
-        ready=np.zeros(1, dtype=np.int64),
+        looks=np.zeros(1, dtype=np.int64),
         slack=slack,
     )
 
