@@ -114,7 +114,8 @@ def structural_witness(
 ) -> float:
     """d <= H max( R_F^2 g / (2 kappa^2), (sqrt(g)/kappa + B g) / (6H) ), Q-type witness rank.
 
-    `ratio` is kappa, `span` is R_F, the span of the test functions.
+    `ratio` is kappa, `span` is R_F, the span of the test functions, `residual` is B: no step's
+    share of a prediction error exceeds it.
     """
     g = _potential(rank, episodes, feature, weight)
     return _inner_products(g, horizon, 1.0 / (2.0 * span**2), ratio, residual)

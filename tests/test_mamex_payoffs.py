@@ -218,3 +218,15 @@ def test_a_step_ignored_leaves_its_data_unused() -> None:
     tabular_record(deaf, states, actions)
     assert (full.losses > deaf.losses).any()
     assert (full.losses >= deaf.losses - 1e-15).all()
+
+
+@given(st.integers(0, 10_000))
+def test_the_wrong_sign_is_the_infimum(seed: int) -> None:
+    """planted_wrong_sign: inf_f { V_f + eta L(f) } with raw losses."""
+    instance = random_instance(seed, "models")
+    learner = mb.learners.make("planted_wrong_sign", instance, concept="cce", eta=0.3, episodes=30)
+    seen = play(learner, 10, seed)
+    losses = model_losses(instance.game, instance.hypothesis(), seen)
+    expected = (instance.model_payoffs() + 0.3 * losses[:, None, None]).min(axis=0)
+    found = learner.optimistic_payoffs().reshape(expected.shape)
+    assert np.abs(found - expected).max() < 1e-10

@@ -23,7 +23,7 @@ Optimal play takes a = sign(mu_h) at x_h, whatever h < H, so with p = 1/H + (d-1
 
 The action at step H cannot change a return. Policies are the open-loop sequences of the first H - 1
 steps, the last step repeating the one before. Regret Omega(d H sqrt(H K)) for the worst mu, when
-K is large enough (same paper, theorem 5.6, cited from memory).
+K is large enough (Chen, Zhou and Gu 2022, PMLR 167, theorem 5.5, by reduction to this chain).
 """
 
 from __future__ import annotations

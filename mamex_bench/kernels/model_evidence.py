@@ -8,7 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mamex_bench.kernels._jit import jit
-from mamex_bench.kernels.evidence import LIKELIEST_MEAN, REGULARISED, TIE, Focus, add, operations
+from mamex_bench.kernels.evidence import (
+    IMPOSSIBLE,
+    LIKELIEST_MEAN,
+    REGULARISED,
+    TIE,
+    Focus,
+    add,
+    operations,
+)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -78,7 +86,8 @@ def models_prune(evidence: Models) -> None:
         models_spread(evidence.values, g, spread)
     eta = evidence.eta[0]
     for f in range(F):
-        if eta * (losses[f] - losses[g]) <= spread[f]:
+        # However small eta is, a model that excludes what was seen is out.
+        if losses[f] < IMPOSSIBLE and eta * (losses[f] - losses[g]) <= spread[f]:
             live[count] = f
             count += 1
     state[0] = count
