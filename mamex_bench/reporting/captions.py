@@ -74,6 +74,18 @@ def envelope(group: str, name: str, cells: Sequence[Cell]) -> str:
     )
 
 
+def family_envelope(family: str, name: str, groups: Sequence[str], cells: Sequence[Cell]) -> str:
+    """Caption of `figures.envelope` over several groups of one family."""
+    return (
+        f"{family}, {concept(name)}: the envelope over {', '.join(groups)}. At each K and for each "
+        "learner the instance on which its mean regret (signed sum over agents) is largest, with "
+        f"the bounds of that instance; {seeds(cells)} each, bars: 95 % bootstrap interval of the "
+        "mean. The square-root rate is a statement about this worst case. Slopes: least squares on "
+        "logarithms over all K, 95 % bootstrap interval with the chosen instances kept."
+        + _markov(cells)
+    )
+
+
 def brackets() -> str:
     """Caption of `figures.brackets`."""
     return (

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from mamex_bench import content
 from mamex_bench.errors import InputError
 from mamex_bench.reporting import captions, figures, render, style, summary, tables
+from mamex_bench.reporting.estimates import families_of_groups, worst_of_groups
 from mamex_bench.reporting.wording import has_data, markdown, slug
 from mamex_bench.runs.results import Cell, InstanceRecord, Results
 
@@ -170,7 +171,26 @@ class Document:
                 )
             if slugs:
                 groups.append({"id": name, "slugs": slugs})
-        return groups
+        return groups + self._add_families()
+
+    def _add_families(self) -> list[dict[str, Any]]:
+        """Where a family has several groups: the envelope over them, the worst one at each K."""
+        families = []
+        for name, groups in families_of_groups(self.results.instances).items():
+            slugs = []
+            members = [r.id for r in self.results.instances if r.group in groups]
+            for concept, cells in _by_concept(self.results.cells, members):
+                worst = worst_of_groups(cells, self.results.instances, groups)
+                if len({cell.episodes for cell in worst}) < 2:
+                    continue
+                title = f"envelope-of-{slug(name)}-{concept}"
+                caption = captions.family_envelope(name, concept, groups, worst)
+                slugs.append(
+                    self._figure(title, caption, partial(figures.envelope, worst, self.styles))
+                )
+            if slugs:
+                families.append({"id": f"the worst of {', '.join(groups)}", "slugs": slugs})
+        return families
 
     def _add_instance(self, record: InstanceRecord) -> dict[str, Any]:
         results, styles = self.results, self.styles

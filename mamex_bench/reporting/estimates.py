@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mamex_bench.model._arrays import Floats
+from mamex_bench.runs.results import Cell, InstanceRecord
 from mamex_bench.statistics import bootstrap_mean, resampled_means
 
 SEED = 20_231_006  # of every bootstrap in the report
@@ -27,6 +28,33 @@ def mean_interval(values: Floats) -> tuple[float, float]:
     """Percentile bootstrap interval (95 %) of a mean over seeds, (N,)."""
     found = bootstrap_mean(values, SEED)
     return found.low, found.high
+
+
+def families_of_groups(instances: Sequence[InstanceRecord]) -> dict[str, list[str]]:
+    """Families with two groups or more of instances for several K, and these groups."""
+    found: dict[str, list[str]] = {}
+    for record in instances:
+        groups = found.setdefault(record.family, [])
+        size = sum(other.group == record.group for other in instances)
+        if size > 1 and record.group not in groups:
+            groups.append(record.group)
+    return {family: groups for family, groups in found.items() if len(groups) > 1}
+
+
+def worst_of_groups(
+    cells: Sequence[Cell], instances: Sequence[InstanceRecord], groups: Sequence[str]
+) -> list[Cell]:
+    """Per learner and each K that every group has: the cell of largest mean final regret."""
+    group_of = {record.id: record.group for record in instances}
+    found: dict[tuple[str, int], list[Cell]] = {}
+    for cell in cells:
+        if cell.regret.size:
+            found.setdefault((cell.learner, cell.episodes), []).append(cell)
+    return [
+        max(same, key=lambda cell: float(cell.regret[:, -1].sum(axis=1).mean()))
+        for same in found.values()
+        if {group_of[cell.instance] for cell in same} == set(groups)
+    ]
 
 
 def envelope_fit(episodes: Floats, finals: Sequence[Floats]) -> Fit | None:
