@@ -22,6 +22,31 @@ local function prefix(caption, text)
   end
 end
 
+-- Typst shares a line evenly among columns that do not fit, however long their words are. So each
+-- column of a wide table gets what its longest word needs, or a third of its longest text.
+local function share_width(tbl)
+  local need, sum = {}, 0
+  local function measure(rows)
+    for _, row in ipairs(rows) do
+      for j, cell in ipairs(row.cells) do
+        local text = pandoc.utils.stringify(cell.contents)
+        local longest = utf8.len(text) / 3
+        for word in text:gmatch("%S+") do longest = math.max(longest, utf8.len(word)) end
+        need[j] = math.max(need[j] or 2, longest + 1)
+      end
+    end
+  end
+  measure(tbl.head.rows)
+  for _, body in ipairs(tbl.bodies) do measure(body.body) end
+  for _, width in ipairs(need) do sum = sum + width end
+  if sum < 70 then return end
+  local place = 0
+  tbl.colspecs = tbl.colspecs:map(function(spec)
+    place = place + 1
+    return { spec[1], need[place] / sum }
+  end)
+end
+
 local function finish_table(tbl, div)
   tbl.attr = pandoc.Attr(div.identifier, div.classes)
   tbl.colspecs = tbl.colspecs:map(function(spec) return { spec[1], nil } end)
@@ -39,6 +64,7 @@ local function finish_table(tbl, div)
   for _, body in ipairs(tbl.bodies) do rows = rows + #body.body end
   local rules = "#["
   if div.classes:includes("wide") then
+    share_width(tbl)
     rules = rules .. "#set text(size: 6.6pt)\n#set table(inset: (x: 2.5pt, y: 3pt))\n"
   end
   if rows <= 14 then

@@ -128,13 +128,12 @@ class Document:
         self._table(tables.gaps_in_data(results))
         claims = []
         for claim in tables.ordered_claims(results):
-            name = self._table(tables.verdict_grid(results, claim))
+            slugs = [self._table(grid) for grid in tables.verdict_grids(results, claim)]
             title = claim.replace("_", " ").capitalize()
             claims.append(
                 {
                     "title": title,
-                    "slug": name,
-                    "useful": name is not None,
+                    "slugs": slugs,
                     "plain": summary.all_hold(results, claim),
                     "statements": summary.statements(results, claim),
                 }

@@ -17,7 +17,7 @@ from mamex_bench.reporting.verdict_tables import (
     ordered_claims,
     statements,
     verdict_counts,
-    verdict_grid,
+    verdict_grids,
 )
 from mamex_bench.reporting.wording import concept, duration, learner, number
 from mamex_bench.runs.results import Results
@@ -36,7 +36,7 @@ __all__ = [
     "rivals",
     "statements",
     "verdict_counts",
-    "verdict_grid",
+    "verdict_grids",
 ]
 
 

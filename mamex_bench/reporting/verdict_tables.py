@@ -16,6 +16,9 @@ from mamex_bench.reporting.wording import (
 )
 from mamex_bench.runs.results import Results, Verdict
 
+SIDE_BY_SIDE = 4  # learners whose verdicts fit into a line as sign, words and number
+A_LINE = 7  # as sign and number
+
 _DETAILS = {
     "regret_in_expectation": "Numbers: mean over seeds of the regret (positive parts; for Nash "
     "and CE "
@@ -50,14 +53,30 @@ def _detail(verdict: Verdict, agents: int) -> str:
     return ""
 
 
-def verdict_grid(results: Results, claim: str) -> Table:
+def verdict_grids(results: Results, claim: str) -> list[Table]:
     """One claim: instances and concepts down, learners across; sign, words and ratio in each cell.
 
-    Rows and columns in which the claim never applies are left out.
+    Rows and columns in which the claim never applies are left out. More learners than fit into a
+    line are spread evenly over several tables.
     """
     own = [v for v in results.verdicts if v.claim == claim]
     useful = [v for v in own if v.status != "not applicable"]
-    learners = list(dict.fromkeys(v.learner for v in useful))
+    columns = list(dict.fromkeys(v.learner for v in useful))
+    parts = -(-len(columns) // A_LINE)
+    return (
+        [
+            _verdict_grid(results, claim, list(part), f"-{place + 1}" if parts > 1 else "")
+            for place, part in enumerate(np.array_split(np.array(columns, dtype=object), parts))
+        ]
+        if parts
+        else []
+    )
+
+
+def _verdict_grid(results: Results, claim: str, learners: list[str], ending: str) -> Table:
+    """The columns of these learners."""
+    own = [v for v in results.verdicts if v.claim == claim]
+    useful = [v for v in own if v.status != "not applicable" and v.learner in learners]
     places = {name: rank for rank, name in enumerate(r.id for r in results.instances)}
     concepts = list(dict.fromkeys(v.concept for v in useful))
     lines = sorted(
@@ -67,29 +86,35 @@ def verdict_grid(results: Results, claim: str) -> Table:
     agents = {record.id: record.agents for record in results.instances}
     found = {(v.instance, v.concept, v.learner): v for v in own}
     kinds = {cell.learner: learner_label(cell) for cell in results.cells if has_data(cell)}
+    # Many learners fit side by side only if the sign stands for the word.
+    short = len(learners) > SIDE_BY_SIDE
     rows = []
     for instance, name in lines:
         entries: list[Entry] = [instance, concept(name) if name else "–"]
         for identity in learners:
             verdict = found.get((instance, name, identity))
-            entries.append(_verdict_entry(verdict, agents[instance]))
+            entries.append(_verdict_entry(verdict, agents[instance], short))
         rows.append(tuple(entries))
     return Table(
-        slug=f"verdicts-{claim.replace('_', '-')}",
-        caption=f"Verdicts on the claim “{claim.replace('_', ' ')}”. " + _DETAILS.get(claim, ""),
+        slug=f"verdicts-{claim.replace('_', '-')}{ending}",
+        caption=f"Verdicts on the claim “{claim.replace('_', ' ')}”. "
+        + _DETAILS.get(claim, "")
+        + (" Signs as in the table of counts." if short else ""),
         header=("instance", "concept", *(kinds.get(i, learner(i) or "verdict") for i in learners)),
         align="ll" + "l" * len(learners),
         rows=tuple(rows),
     )
 
 
-def _verdict_entry(verdict: Verdict | None, agents: int) -> Entry:
+def _verdict_entry(verdict: Verdict | None, agents: int, short: bool) -> Entry:
     if verdict is None:
         return ""
     look = style.status(verdict.status, verdict.expected)
     if verdict.status == "not applicable":
         return Mark(look, "")
     detail = _detail(verdict, agents)
+    if short and detail:
+        return Mark(look, detail)
     return Mark(look, f"{look.word}, {detail}" if detail else look.word)
 
 
