@@ -39,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         print(f"mamex-bench: {error}", file=sys.stderr)
         return 2
+    except MemoryError as error:
+        print(f"mamex-bench: too large for this machine's memory: {error}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print(
             "mamex-bench: interrupted; finished runs are kept, the same command goes on from there",
@@ -277,8 +280,8 @@ def _positive(text: str) -> int:
         number = int(text.replace("_", ""))
     except ValueError:
         number = 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
+    if not 1 <= number <= 10**12:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 10^12")
     return number
 
 

@@ -87,12 +87,16 @@ MISTAKES = [
     ),
     (
         HEAD.replace("50", "0") + LEARNER,
-        "mine.toml: episodes is 0: expected a whole number of at least 1",
+        "mine.toml: episodes is 0: expected a whole number from 1 to 10^12",
     ),
     (
         HEAD.replace("seeds = 2", "seeds = true") + LEARNER,
-        "mine.toml: seeds is true: expected a whole number of at least 1",
+        "mine.toml: seeds is true: expected a whole number from 1 to 10^12",
     ),
+    (HEAD.replace("50", str(10**30)) + LEARNER, "expected a whole number from 1 to 10^12"),
+    (HEAD + LEARNER + "eta = 1e-320\n", 'expected "paper", "tuned" or a number from 1e-100'),
+    ("instance = []\n" + LEARNER, "instance is []: expected at least one table [[instance]]"),
+    ("learner = []\n" + HEAD, "learner is []: expected at least one table [[learner]]"),
     (
         "delta = 1.5\n" + HEAD + LEARNER,
         "mine.toml: delta is 1.5: expected a number strictly between 0 and 1",
@@ -136,7 +140,7 @@ MISTAKES = [
     ),
     (
         HEAD + "episodes = [10, 10]\n" + LEARNER,
-        "[[instance]] 'lock': episodes is [10, 10]: expected a whole number of at least 1, or a "
+        "[[instance]] 'lock': episodes is [10, 10]: expected a whole number from 1 to 10^12, or a "
         "list of different ones",
     ),
     (
@@ -171,11 +175,11 @@ MISTAKES = [
     ),
     (
         HEAD + LEARNER + "eta = 0.0\n",
-        '[[learner]] \'mamex\': eta is 0.0: expected "paper", "tuned" or a positive number',
+        '[[learner]] \'mamex\': eta is 0.0: expected "paper", "tuned" or a number',
     ),
     (
         HEAD + LEARNER + 'eta = "tuend"\n',
-        '[[learner]] \'mamex\': eta is "tuend": expected "paper", "tuned" or a positive number',
+        '[[learner]] \'mamex\': eta is "tuend": expected "paper", "tuned" or a number',
     ),
     (
         HEAD + LEARNER + 'instances = ["lok"]\n',

@@ -90,7 +90,7 @@ def model_net(
     stay as they are.
     """
     count = positive_integer(size, "size")
-    if len(distance) != 2 or not 0.0 < distance[0] <= distance[1] < 1.0:
+    if np.shape(distance) != (2,) or not 0.0 < distance[0] <= distance[1] < 1.0:
         raise InputError(f"distance is {distance!r}: expected 0 < low <= high < 1")
     floor = within(floor, "floor", 0.0, 1.0)
     support = game.transition > 0.0
@@ -122,6 +122,8 @@ def value_class_of(
     every step on its own, a random convex combination of two members: it stays in range and
     linear in whatever features the members are linear in, but is the value of no policy.
     """
+    if isinstance(distractors, bool) or not isinstance(distractors, int) or distractors < 0:
+        raise InputError(f"distractors is {distractors!r}: expected a whole number of at least 0")
     if policies.size > VALUE_LIMIT:
         raise InputError(
             f"policies has {policies.size} joint members: a value class holds one hypothesis for "

@@ -51,7 +51,7 @@ class Table:
         return self._take(key, expected, _REQUIRED, fits)
 
     def whole(self, key: str, default: int) -> int:
-        return self._take(key, "a whole number of at least 1", default, is_whole)
+        return self._take(key, _WHOLE, default, is_whole)
 
     def whole_or_list(self, key: str, default: int) -> int | list[int]:
         def fits(value: Any) -> bool:
@@ -59,7 +59,7 @@ class Table:
                 return is_whole(value)
             return bool(value) and all(map(is_whole, value)) and len(set(value)) == len(value)
 
-        expected = "a whole number of at least 1, or a list of different ones"
+        expected = f"{_WHOLE}, or a list of different ones"
         return self._take(key, expected, default, fits)
 
     def probability(self, key: str, default: float) -> float:
@@ -82,7 +82,8 @@ class Table:
 
     def tables(self, key: str) -> list[Table]:
         def fits(value: Any) -> bool:
-            return isinstance(value, list) and all(isinstance(v, dict) for v in value)
+            several = isinstance(value, list) and bool(value)
+            return several and all(isinstance(v, dict) for v in value)
 
         found = self._take(key, f"at least one table [[{key}]]", _REQUIRED, fits)
         return [
@@ -114,10 +115,12 @@ class Table:
 
 
 _REQUIRED = object()
+_LARGEST = 10**12
+_WHOLE = "a whole number from 1 to 10^12"
 
 
 def is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _LARGEST
 
 
 def is_number(value: Any) -> bool:

@@ -267,8 +267,11 @@ def _learner(table: Table, instances: Collection[str]) -> LearnerSpec:
         table.one_of("expect", expect, EXPECTATIONS)
     options = table.rest(learners.options(name))
     eta = options.get("eta")
-    if eta is not None and not (eta in ("paper", "tuned") or (is_number(eta) and eta > 0)):
-        raise table.error(f'eta is {written(eta)}: expected "paper", "tuned" or a positive number')
+    if eta is not None and not (
+        eta in ("paper", "tuned") or (is_number(eta) and 1e-100 <= eta <= 1e100)
+    ):
+        expected = '"paper", "tuned" or a number from 1e-100 to 1e100'
+        raise table.error(f"eta is {written(eta)}: expected {expected}")
     return LearnerSpec(
         id, name, tuple(concepts), options, None if wanted is None else tuple(wanted), expect
     )

@@ -54,6 +54,6 @@ def resolve_eta(instance: Instance, episodes: int, eta: float | str, hypotheses:
         bracket = decoupling(instance, K, hypotheses)
         terms = bounds.concentration(instance, hypotheses, K)
         return float(bounds.tuned_eta(terms, bracket.upper_value, K))
-    if isinstance(eta, (bool, str)):
+    if isinstance(eta, bool) or not hasattr(eta, "__float__"):
         raise InputError(f"eta is {eta!r}: expected 'paper', 'tuned' or a positive number")
     return float(eta)
