@@ -330,6 +330,91 @@ def test_tampering_is_found(finished: tuple[Path, Path], tmp_path: Path) -> None
         verify(path, quiet=True)
 
 
+FORGED = [
+    ("cells", "instance='needle' and learner='mamex'", "seeds", 1, "seeds is not what the suite"),
+    ("cells", "instance='needle' and learner='mamex'", "expected", "violated", "expected is not"),
+    ("instances", "id='needle'", "horizon", 99, "horizon should be"),
+    ("instances", "id='needle'", "value_bound", 99.0, "value bounds is stored as 99"),
+    ("prepared", "owner='cell/needle/mamex/ce'", "bounds/failure_probability", 0.5, "settings"),
+    ("prepared", "owner='cell/needle/mamex/ce'", "bounds/nonvacuous_from", 3.0, "settings"),
+    ("prepared", "owner='bracket/needle/models'", "summary/c", 99.0, "constants[0]"),
+    ("prepared", "owner='bracket/needle/models'", "summary/method", "magic", "method or episodes"),
+    ("runs", "instance='needle' and learner='mamex'", "eta", 99.0, "values of eta"),
+]
+
+
+@pytest.mark.parametrize(("table", "where", "key", "value", "finding"), FORGED)
+def test_forged_headers_are_found(
+    finished: tuple[Path, Path],
+    tmp_path: Path,
+    table: str,
+    where: str,
+    key: str,
+    value: Any,
+    finding: str,
+) -> None:
+    path = tmp_path / "forged.sqlite"
+    shutil.copy(finished[1], path)
+    raw = sqlite3.connect(path)
+    raw.execute(f"drop trigger {table}_update")
+    (row, text) = raw.execute(f"select rowid, header from {table} where {where}").fetchone()
+    header = json.loads(text)
+    inner, *rest = key.split("/")
+    if rest:
+        header[inner][rest[0]] = value
+    else:
+        header[key] = value
+    raw.execute(f"update {table} set header = ? where rowid = ?", (json.dumps(header), row))
+    raw.commit()
+    raw.close()
+    assert any(finding in line for line in inspect(path).findings)
+
+
+@pytest.mark.parametrize("header", ["[1", "[1]", "{}"])
+def test_damaged_headers_are_refused_by_all_and_changed_by_none(
+    finished: tuple[Path, Path], tmp_path: Path, header: str
+) -> None:
+    """Neither reading nor verifying nor resuming fails otherwise, and the file stays as it is."""
+    suite, good = finished
+    path = tmp_path / good.name
+    shutil.copy(good, path)
+    raw = sqlite3.connect(path)
+    raw.execute("drop trigger cells_update")
+    raw.execute("update cells set header = ?", (header,))
+    raw.commit()
+    raw.close()
+    before = path.read_bytes()
+    for read in (load_results, inspect, lambda p: run_suite(suite, p, quiet=True)):
+        with pytest.raises(ResultsError, match="is damaged"):
+            read(path)
+    assert path.read_bytes() == before
+
+
+def test_runs_that_are_missing_and_rows_that_are_lost_are_told(
+    finished: tuple[Path, Path], tmp_path: Path
+) -> None:
+    path = tmp_path / "short.sqlite"
+    shutil.copy(finished[1], path)
+    raw = sqlite3.connect(path)
+    raw.execute("drop trigger runs_delete")
+    raw.execute("drop trigger arrays_update")
+    raw.execute("delete from runs where instance = 'needle' and learner = 'mamex' and seed = 1")
+    owner = "run/needle/mamex/ce/0"
+    (data,) = raw.execute(
+        "select data from arrays where owner = ? and name = 'gaps'", (owner,)
+    ).fetchone()
+    buffer = BytesIO()
+    np.save(buffer, np.load(BytesIO(data))[:-1])
+    raw.execute(
+        "update arrays set data = ? where owner = ? and name = 'gaps'", (buffer.getvalue(), owner)
+    )
+    raw.commit()
+    raw.close()
+    found = inspect(path)
+    assert any("runs are missing" in note for note in found.notes)
+    assert any(line.startswith(owner) and "has shape" in line for line in found.findings)
+
+
 def test_progress_says_what_is_left() -> None:
     said: list[str] = []
     progress = Progress(False, said.append)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import heapq
 import os
+import signal
 import sys
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -36,7 +37,7 @@ from mamex_bench.model._arrays import positive_integer
 from mamex_bench.model.instance import Instance
 from mamex_bench.runs.record import checkpoints
 from mamex_bench.runs.results import DONE, NOT_APPLICABLE
-from mamex_bench.runs.store import Store, Stored
+from mamex_bench.runs.store import Store, Stored, undamaged
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 # Seeds of a cell share a task until it lasts about this long: shorter ones cost more to send.
@@ -69,8 +70,9 @@ def run_suite(
     silent = not sys.stderr.isatty() if quiet is None else quiet
     path = Path(output)
     if path.exists():
-        store = _resume(path, plan)
-        cells = _planned(store)
+        with undamaged(path):
+            store = _resume(path, plan)
+            cells = _planned(store)
     else:
         store, cells = _begin(path, plan)
     with store:
@@ -203,6 +205,11 @@ def _bytes(data: bytes) -> Any:
 # --- the schedule -----------------------------------------------------------------------------
 
 
+def _leave_interrupts() -> None:
+    """In a worker: Ctrl-C is for the process that started it, which ends the workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 @dataclass
 class _Cell:
     """What is left of a cell."""
@@ -228,7 +235,8 @@ class _Execution:
     number: int = 0
 
     def go(self) -> None:
-        self.cells = self._what_is_left()
+        with undamaged(self.store.path):
+            self.cells = self._what_is_left()
         if not self.cells:
             return
         self._warm()
@@ -304,7 +312,9 @@ class _Execution:
     def _drain(self) -> None:
         from joblib.externals.loky import get_reusable_executor
 
-        executor = get_reusable_executor(max_workers=self.workers, timeout=300, env=ONE_THREAD)
+        executor = get_reusable_executor(
+            max_workers=self.workers, timeout=300, env=ONE_THREAD, initializer=_leave_interrupts
+        )
         flying: dict[Future[Any], Any] = {}
         try:
             while self.queue or flying:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mamex_bench import complexity
+from mamex_bench import bounds, complexity
 from mamex_bench.bounds import RegretCurve
 from mamex_bench.complexity import Bracket
 from mamex_bench.errors import MamexBenchError, ResultsError
@@ -20,8 +20,9 @@ from mamex_bench.model._arrays import Floats, Ints
 from mamex_bench.model.instance import Instance
 from mamex_bench.reference import evaluation, recompute
 from mamex_bench.runs.archive import Archive
-from mamex_bench.runs.results import DONE, run_arrays
-from mamex_bench.runs.store import RunKey, Store
+from mamex_bench.runs.record import checkpoints
+from mamex_bench.runs.results import DONE, NOT_APPLICABLE, run_arrays
+from mamex_bench.runs.store import RunKey, Store, undamaged
 
 TOLERANCE = 1e-9
 
@@ -87,18 +88,14 @@ def inspect(path: str | os.PathLike[str]) -> Verification:
     stored; the gaps between are counted in the notes.
     """
     found = Verification()
-    with Store.open(Path(path)) as store:
-        try:
-            suite = _suite(store, str(path))
-            _check_instances(store, suite, found)
-            cells = {
-                key: Planned(key, header["hypotheses"]) for key, header in store.cells().items()
-            }
-            brackets = _check_brackets(store, suite, found)
-            _check_bounds(store, suite, cells, brackets, found)
-            _check_runs(store, suite, found)
-        except (KeyError, IndexError, TypeError) as error:
-            raise ResultsError(f"{str(path)!r} is damaged: {error!r}") from error
+    with Store.open(Path(path)) as store, undamaged(path):
+        suite = _suite(store, str(path))
+        _check_plan(store, suite, found)
+        _check_instances(store, suite, found)
+        cells = {key: Planned(key, header["hypotheses"]) for key, header in store.cells().items()}
+        brackets = _check_brackets(store, suite, found)
+        _check_bounds(store, suite, cells, brackets, found)
+        _check_runs(store, suite, found)
     return found
 
 
@@ -111,11 +108,62 @@ def _suite(store: Store, path: str) -> Suite:
     return parse_suite(meta["suite_text"], f"{path}, suite", meta["suite"], Path(), files)
 
 
+def _check_plan(store: Store, suite: Suite, found: Verification) -> None:
+    """The work list against the stored suite; what was not run, or failed, goes into the notes."""
+    meta, cells, runs = store.meta(), store.cells(), store.runs()
+    for name in ("title", "description", "episodes", "delta"):
+        told = getattr(suite, name)
+        found.expect(
+            "settings", name, meta[name] == told, f"{meta[name]!r}, the suite says {told!r}"
+        )
+    planned = {(i.id, spec.id, concept): (i, spec) for i, spec, concept in suite.cells()}
+    whole = set(planned) == set(cells) and [i.id for i in suite.instances] == [*store.instances()]
+    found.expect("settings", "cells", whole, "instances or cells are not those of the suite")
+    for key, (instance, spec) in planned.items():
+        header = cells.get(key, {})
+        expected: dict[str, Any] = {
+            "learner_name": spec.name,
+            "episodes": instance.episodes,
+            "checkpoints": checkpoints(instance.episodes).tolist(),
+            "seeds": suite.seeds,
+            "expected": spec.expect,
+        }
+        for name, told in expected.items():
+            fine = name in header and header[name] == told
+            found.expect("settings", "/".join(key), fine, f"{name} is not what the suite says")
+    status = [runs[key]["status"] for key in runs]
+    settled = {key for key, header in cells.items() if header["status"] == NOT_APPLICABLE}
+    for owner, header in store.prepared().items():
+        if header["status"] == NOT_APPLICABLE and owner.startswith("cell/"):
+            _, instance_id, learner, concept = owner.split("/")
+            settled.add((instance_id, learner, concept))
+    missing = (len(cells) - len(settled)) * suite.seeds - len(runs)
+    for number, words in ((missing, "are missing"), (len(status) - status.count(DONE), "failed")):
+        if number:
+            found.notes.append(f"{number:,} runs {words}")
+
+
 def _check_instances(store: Store, suite: Suite, found: Verification) -> None:
     for id, header in store.instances().items():
         flat = payoffs(suite, id).reshape(header["agents"], -1)
         exact = (flat.max(axis=1) - flat.min(axis=1)).max()
-        found.compare("ranges of returns", f"instance {id}", header["return_range"], exact)
+        where = f"instance {id}"
+        found.compare("ranges of returns", where, header["return_range"], exact)
+        instance, game = instance_of(suite, id), instance_of(suite, id).game
+        for name, told in (
+            ("agents", game.agents),
+            ("states", game.states),
+            ("horizon", game.horizon),
+            ("action_counts", list(game.action_counts)),
+            ("policy_counts", list(instance.policies.counts)),
+            ("episodes", suite.instance(id).episodes),
+        ):
+            found.expect("settings", where, header[name] == told, f"{name} should be {told}")
+        known = [value for value, _ in header["known"].values()]
+        found.compare("known values", where, known, [v.value for v in instance.known.values()])
+        if instance.hypotheses:
+            bound = instance.value_bound()
+            found.compare("value bounds", where, header["value_bound"], bound)
 
 
 _payoffs: dict[tuple[str, str], Floats] = {}
@@ -145,6 +193,15 @@ def _check_brackets(store: Store, suite: Suite, found: Verification) -> dict[str
             [summary["lower"], summary["upper"]],
             [bracket.lower, bracket.upper],
         )
+        told = summary["method"], summary["episodes"]
+        fine = told == (bracket.method, suite.instance(id).episodes)
+        found.expect("settings", owner, fine, "method or episodes of the summary are others")
+        found.compare("bracket ends", owner, summary["per_agent"], bracket.per_agent)
+        if "c" in summary:
+            K, name = suite.instance(id).episodes, owner.split("/")[2]
+            terms = bounds.concentration(instance_of(suite, id), name, episodes=K)
+            stored = [summary["c"], summary["U"], summary["R"]]
+            found.compare("constants", owner, stored, [terms.c, terms.U(suite.delta), terms.R])
         try:
             complexity.check_bracket(instance_of(suite, id), bracket)
             fine, reason = True, ""
@@ -169,7 +226,10 @@ def _check_bounds(
         _, id, learner, concept = owner.split("/")
         cell, spec = cells[id, learner, concept], suite.learner(learner)
         name, eta = cell.hypotheses, header["eta"]
-        assert name is not None
+        if name is None:
+            raise ResultsError(
+                f"{str(store.path)!r} is damaged: {owner} has eta without hypotheses"
+            )
         coefficient = brackets.get(f"bracket/{id}/{name}", "no bracket is stored")
         chosen = (id, name, spec.options.get("eta", spec.name))
         if chosen not in etas:
@@ -183,10 +243,14 @@ def _check_bounds(
             exact = curve.agents * getattr(curve, kind)
             found.compare("points of bounds", f"{owner} {kind}", stored[kind], exact)
         found.compare("points of bounds", owner, stored["paper_shape"], curve.paper_shape)
+        for kind in ("agents", "failure_probability", "nonvacuous_from"):
+            told, exact = header["bounds"][kind], getattr(curve, kind)
+            as_numbers = [np.nan if v is None else v for v in (told, exact)]
+            found.compare("settings", f"{owner} {kind}", *as_numbers)
 
 
 def _check_runs(store: Store, suite: Suite, found: Verification) -> None:
-    unseen, plans = 0, store.cells()
+    unseen, plans, prepared = 0, store.cells(), store.prepared()
     for key, header in store.runs().items():
         if header["status"] != DONE:
             continue
@@ -199,6 +263,9 @@ def _check_runs(store: Store, suite: Suite, found: Verification) -> None:
         lengths = arrays["lengths"]
         times = np.array(plans[key.instance, key.learner, key.concept]["checkpoints"])
         whole = bool((lengths >= 1).all()) and int(lengths.sum()) == spec.episodes
+        cell = prepared["/".join(("cell", key.instance, key.learner, key.concept))]
+        if cell["eta"] is not None:
+            found.compare("values of eta", key.owner, header["eta"], cell["eta"])
         found.expect(
             "runs", key.owner, whole, f"segments do not add up to {spec.episodes} episodes"
         )
@@ -221,7 +288,7 @@ def _check_class_run(
     times: Ints,
     found: Verification,
 ) -> None:
-    gaps = np.empty_like(arrays["gaps"])
+    gaps = np.empty((arrays["lengths"].size, U.shape[0]))
     proper = np.array_equal(archive.kept, np.arange(arrays["lengths"].size))
     for row in range(min(len(archive), gaps.shape[0])):
         x = archive.dense(row)

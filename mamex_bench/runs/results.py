@@ -10,10 +10,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from mamex_bench.errors import InputError, ResultsError
+from mamex_bench.errors import InputError
 from mamex_bench.model._arrays import Floats, Ints
 from mamex_bench.runs.record import cumulative
-from mamex_bench.runs.store import RunKey, Store
+from mamex_bench.runs.store import RunKey, Store, undamaged
 
 DONE, FAILED, MISSING, NOT_APPLICABLE = "done", "failed", "missing", "not applicable"
 
@@ -209,13 +209,8 @@ def load_results(path: str | os.PathLike[str]) -> Results:
 
     Raises ResultsError when the file is missing, damaged or of another schema version.
     """
-    with Store.open(Path(path)) as store:
-        try:
-            return _load(store)
-        except (KeyError, TypeError, IndexError, ValueError) as error:
-            if isinstance(error, ResultsError):
-                raise
-            raise ResultsError(f"{str(path)!r} is damaged: {error!r}") from error
+    with Store.open(Path(path)) as store, undamaged(path):
+        return _load(store)
 
 
 def _load(store: Store) -> Results:
@@ -356,7 +351,7 @@ def _bounds(store: Store, owner: str, header: dict[str, Any] | None) -> BoundArr
 
 
 def _provenance(store: Store, cells: tuple[Cell, ...]) -> dict[str, str]:
-    """Versions and machine of the last session, dates of the first and last, total time."""
+    """Versions and machine of the last start, dates of the first and last, total time."""
     events = store.events()
     words: dict[str, str] = {}
     for time, kind, header in events:

@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from mamex_bench.errors import ResultsError
+from mamex_bench.errors import MamexBenchError, ResultsError
 from mamex_bench.model.storage import replacing
 
 APPLICATION = 0x4D414D58  # "MAMX"
@@ -78,6 +78,17 @@ class Stored:
 
     header: Mapping[str, Any]
     arrays: Mapping[str, Any] = field(default_factory=dict)
+
+
+@contextlib.contextmanager
+def undamaged(path: str | os.PathLike[str]) -> Iterator[None]:
+    """ResultsError in place of what rows cause that lack something or hold it in odd shapes."""
+    try:
+        yield
+    except MamexBenchError:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise ResultsError(f"{str(path)!r} is damaged: {error!r}") from error
 
 
 class Store:
