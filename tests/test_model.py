@@ -101,6 +101,7 @@ def put(where, value):
         ("action_counts is 0: expected a whole number", {"action_counts": (4, 0)}),
         ("action_counts is 2.0: expected a whole number", {"action_counts": (2.0, 2)}),
         ("action_counts is empty", {"action_counts": ()}),
+        ("action_counts is 4: expected one entry", {"action_counts": 4}),
         (
             "units.scale is [1. 0.]: expected positive",
             {"units": Units(np.array([1.0, 0.0]), np.zeros(2))},

@@ -61,9 +61,11 @@ def _judge(suite: str, cell: Cell, bounds: BoundArrays) -> Verdict:
     worst = max(each, key=lambda q: q.sampled.estimate)
     wide = hoeffding_mean(positive.sum(axis=1), trivial, level)
     mean = float(signed.sum(axis=1).mean())
-    parts = f" ({total.sampled.estimate:.4g} with positive parts only)" * (cell.concept == "cce")
+    # For Nash and CE the two are the same number.
+    parts = f" signed and {total.sampled.estimate:.4g} in positive parts, these with"
     measured = (
-        f"mean regret of {total.sampled.count} runs summed over agents {mean:.4g}{parts}, "
+        f"mean regret of {total.sampled.count} runs summed over agents {mean:.4g}"
+        f"{parts if cell.concept == 'cce' else ','} "
         f"bootstrap {span(total.sampled)}, exact {span(total.exact)}, Hoeffding {span(wide)} at "
         f"{100 * level:.3g} %; bound {bound:.4g}, trivial bound {trivial:.4g}"
     )

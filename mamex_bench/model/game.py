@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -70,6 +70,8 @@ class MarkovGame:
         initial: ArrayLike | None = None,
         units: Units | None = None,
     ) -> None:
+        if not isinstance(action_counts, Iterable):
+            raise InputError(f"action_counts is {action_counts!r}: expected one entry per agent")
         counts = tuple(positive_integer(c, "action_counts") for c in action_counts)
         if not counts:
             raise InputError("action_counts is empty: expected one entry per agent")
