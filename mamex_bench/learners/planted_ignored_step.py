@@ -7,9 +7,8 @@ chasing them. It must break the regret bound on the needle, where step 0 tells e
 from __future__ import annotations
 
 from mamex_bench.errors import InputError
-from mamex_bench.learners._evidence import Settings, select
 from mamex_bench.learners._maximise_to_explore import MaximiseToExplore
-from mamex_bench.learners.mamex import resolve_eta
+from mamex_bench.learners._planted import plant
 from mamex_bench.model.instance import Instance
 
 
@@ -26,13 +25,12 @@ def make(
     """A fresh learner that throws away the data of `step`; other options as in `mamex`."""
     if not 0 <= step < instance.game.horizon:
         raise InputError(f"step is {step!r}: expected 0 to {instance.game.horizon - 1}")
-    number = resolve_eta(instance, episodes, eta, select(instance, hypotheses, mode))
-    return MaximiseToExplore(
+    return plant(
+        "planted_ignored_step",
         instance,
         concept,
         episodes,
-        Settings(number, ignored_step=step),
-        hypotheses,
-        mode,
-        name="planted_ignored_step",
+        eta,
+        (hypotheses, mode),
+        ignored_step=step,
     )

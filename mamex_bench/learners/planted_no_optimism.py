@@ -8,9 +8,8 @@ arm: there the hypothesis "nothing pays" is never refuted.
 from __future__ import annotations
 
 from mamex_bench.kernels.evidence import LIKELIEST
-from mamex_bench.learners._evidence import Settings, select
 from mamex_bench.learners._maximise_to_explore import MaximiseToExplore
-from mamex_bench.learners.mamex import resolve_eta
+from mamex_bench.learners._planted import plant
 from mamex_bench.model.instance import Instance
 
 
@@ -24,13 +23,13 @@ def make(
     mode: str | None = None,
 ) -> MaximiseToExplore:
     """A fresh learner; eta is not used by it, but names the bound that it must break."""
-    number = resolve_eta(instance, episodes, eta, select(instance, hypotheses, mode))
-    return MaximiseToExplore(
+    return plant(
+        "planted_no_optimism",
         instance,
         concept,
         episodes,
-        Settings(number, sign=-1.0, mode=LIKELIEST),
-        hypotheses,
-        mode,
-        name="planted_no_optimism",
+        eta,
+        (hypotheses, mode),
+        sign=-1.0,
+        mode=LIKELIEST,
     )

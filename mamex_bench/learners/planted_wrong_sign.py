@@ -6,9 +6,8 @@ lock: the hypothesis "nothing pays" stays the most attractive one.
 
 from __future__ import annotations
 
-from mamex_bench.learners._evidence import Settings, select
 from mamex_bench.learners._maximise_to_explore import MaximiseToExplore
-from mamex_bench.learners.mamex import resolve_eta
+from mamex_bench.learners._planted import plant
 from mamex_bench.model.instance import Instance
 
 
@@ -22,13 +21,12 @@ def make(
     mode: str | None = None,
 ) -> MaximiseToExplore:
     """A fresh learner; options as in `mamex`."""
-    number = resolve_eta(instance, episodes, eta, select(instance, hypotheses, mode))
-    return MaximiseToExplore(
+    return plant(
+        "planted_wrong_sign",
         instance,
         concept,
         episodes,
-        Settings(number, sign=-1.0),
-        hypotheses,
-        mode,
-        name="planted_wrong_sign",
+        eta,
+        (hypotheses, mode),
+        sign=-1.0,
     )
