@@ -160,7 +160,7 @@ def put(**entries):
             lambda p: rewritten(p, reward=np.full((2, 3, 3, 6), 2.0)),
         ),
         ("has a malformed header", lambda p: rewritten(p, put(policies="two"))),
-        ("action_counts is 6: expected one entry per agent", lambda p: rewritten(p, put(action_counts=6))),
+        ("action_counts is 6: expected one", lambda p: rewritten(p, put(action_counts=6))),
         ("has a malformed header", lambda p: rewritten(p, put(known=[1, 2]))),
         ("has a malformed header", lambda p: rewritten(p, put(hypotheses=["models"]))),
     ],
