@@ -114,7 +114,8 @@ def test_malformed_games_are_refused(message, changes):
 
 
 def test_rows_may_miss_one_by_a_billionth():
-    broken_game(transition=put((0, 0, 0, 0), 1 / 3 + 5e-10))
+    game = broken_game(transition=put((0, 0, 0, 0), 1 / 3 + 5e-10))
+    assert game.transition[0, 0, 0, 0] == 1 / 3 + 5e-10
 
 
 def test_a_game_keeps_private_read_only_copies():
