@@ -3,10 +3,12 @@
     catalogue.names()
     catalogue.parameters("needle")
     catalogue.make("needle", arms=16, truth="last")
+    catalogue.certify("needle", instance)
     catalogue.load("mine.npz", policies={"sample": [32, 32]}, hypotheses={"net": 256})
 
 A family is a file with `make(*, seed=0, ...) -> Instance`. Its docstring proves the structure that
-the instances have; its `Instance.known` holds the constants that follow.
+the instances have; its `Instance.known` holds the constants that follow; its
+`certify(instance) -> list[Check]` measures them on an instance.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mamex_bench.catalogue._certificate import Check
 from mamex_bench.errors import InputError
 from mamex_bench.model.instance import Instance
 from mamex_bench.registry import Registry
@@ -47,6 +50,15 @@ def make(name: str, **parameters: Any) -> Instance:
         if key in hints and not _fits(value, hints[key]):
             raise InputError(f"{name}: {key} is {value!r}: expected {_words(hints[key])}")
     return maker(**parameters)
+
+
+def certify(name: str, instance: Instance) -> list[Check]:
+    """The structure that the family claims, measured on one of its members.
+
+    Empty for a family that proves nothing about its members.
+    """
+    measure = getattr(REGISTRY.load(name), "certify", None)
+    return [] if measure is None else list(measure(instance))
 
 
 def load(
