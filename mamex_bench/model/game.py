@@ -1,15 +1,19 @@
-"""Finite-horizon general-sum Markov games and the trajectories that they produce."""
+"""What all finite-horizon general-sum Markov games share, and the dense form."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from mamex_bench.errors import InputError
+from mamex_bench.kernels.layers import Layers, cumulate
+from mamex_bench.kernels.values import extreme_values
 from mamex_bench.model._arrays import (
     Floats,
     Ints,
@@ -20,6 +24,9 @@ from mamex_bench.model._arrays import (
     positive_integer,
     stochastic,
 )
+
+if TYPE_CHECKING:
+    from mamex_bench.model.layered import LayeredGame
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,12 +48,149 @@ class Units:
         return self.scale[tail] * array + self.offset[tail]
 
 
-@dataclass(frozen=True, eq=False, init=False, repr=False)
-class MarkovGame:
-    """A general-sum Markov game with n agents, S states, horizon H and A = prod A_i joint actions.
+class Game(ABC):
+    """A general-sum Markov game with n agents, horizon H and A = prod A_i joint actions.
 
-    Joint actions are numbered in mixed radix, agent 0 slowest. Arrays are copied, checked and made
-    read-only.
+    Joint actions are numbered in mixed radix, agent 0 slowest. Every game can be seen in the
+    sparse layered form of `kernels.layers`, states numbered across layers, N of them in the layers
+    where something is decided; kernels see that form alone. Tables over states, such as policies,
+    have the shape `table_shape`: (H, S) for a dense game, (N,) for a layered one; both hold the
+    same numbers in the same order.
+
+    Attributes:
+        action_counts: (A_0, ..., A_{n-1}); agents may have unequal numbers of actions.
+        reward: (n, *table_shape, A), in [0, 1], deterministic and known to learners.
+        initial: distribution over the states of the first layer.
+        units: the affine map from returns to the game's own units; identity by default.
+    """
+
+    action_counts: tuple[int, ...]
+    reward: Floats
+    initial: Floats
+    units: Units
+
+    @property
+    @abstractmethod
+    def horizon(self) -> int: ...
+
+    @property
+    @abstractmethod
+    def states(self) -> int:
+        """Number of states: per step (S) for a dense game, of all layers (N) for a layered one."""
+
+    @property
+    @abstractmethod
+    def table_shape(self) -> tuple[int, ...]:
+        """Shape of a table over all states in which something is decided."""
+
+    @property
+    @abstractmethod
+    def layers(self) -> Layers:
+        """Where states lie and what may follow them."""
+
+    @property
+    @abstractmethod
+    def probability(self) -> Floats:
+        """(nnz,): transition probability of every entry of `layers`."""
+
+    @abstractmethod
+    def numbered(self, states: Ints) -> Ints:
+        """(H+1,) states of a trajectory, as numbered across layers."""
+
+    @abstractmethod
+    def named(self, states: Ints) -> Ints:
+        """(H+1,) states numbered across layers, as a trajectory of this game names them."""
+
+    @property
+    def agents(self) -> int:
+        return len(self.action_counts)
+
+    @property
+    def actions(self) -> int:
+        """Number of joint actions."""
+        return self.reward.shape[-1]
+
+    @cached_property
+    def rewards(self) -> Floats:
+        """(n, N, A): the rewards, states numbered across layers."""
+        return self.reward.reshape(self.agents, -1, self.actions)
+
+    @cached_property
+    def strides(self) -> Ints:
+        """(n,): joint action = sum_i strides[i] * action_i."""
+        tails = [int(np.prod(self.action_counts[i + 1 :])) for i in range(self.agents)]
+        return frozen(np.array(tails, dtype=np.int64))
+
+    @cached_property
+    def counts(self) -> Ints:
+        """(n,): action_counts as an array, for kernels."""
+        return frozen(np.array(self.action_counts, dtype=np.int64))
+
+    @cached_property
+    def action_table(self) -> Ints:
+        """(A, n): the agents' actions behind each joint action."""
+        table = np.array(list(np.ndindex(*self.action_counts)), dtype=np.int64)
+        return frozen(table.reshape(self.actions, self.agents))
+
+    @cached_property
+    def cumulative(self) -> Floats:
+        """(nnz,): inverse-transform table of every row; exactly 1 from the last possible entry."""
+        out = np.empty(self.probability.size)
+        cumulate(self.layers.rows, self.probability, out)
+        return frozen(out)
+
+    @cached_property
+    def cumulative_initial(self) -> Floats:
+        """The same for the first state."""
+        return frozen(cumulative(self.initial))
+
+    @cached_property
+    def return_range(self) -> float:
+        """Widest range of any agent's expected return over all policies, history-dependent too."""
+        P = self.probability[None]
+        high, low = (_extreme(self, P, sign)[0, :, : self.initial.size] for sign in (1.0, -1.0))
+        return float(((high - low) @ self.initial).max())
+
+    def largest_value(self, probabilities: Floats) -> float:
+        """Largest value of any agent, joint policy, state and model (F, nnz): R of model classes.
+
+        On entries of `layers`.
+        """
+        return float(_extreme(self, probabilities, 1.0).max())
+
+    def _finish(
+        self,
+        action_counts: tuple[int, ...],
+        reward: Floats,
+        initial: ArrayLike | None,
+        first_states: int,
+        units: Units | None,
+    ) -> None:
+        """Check and set what every form has in common."""
+        in_range(reward, "reward", 0.0, 1.0)
+        rho = np.eye(1, first_states)[0] if initial is None else initial
+        start = floats(rho, "initial", 1)
+        expect_shape(start, "initial", (first_states,), "one entry per first state")
+        stochastic(start, "initial")
+        n = len(action_counts)
+        own = units or Units(np.ones(n), np.zeros(n))
+        scale, offset = floats(own.scale, "units.scale", 1), floats(own.offset, "units.offset", 1)
+        expect_shape(scale, "units.scale", (n,), "(n,)")
+        expect_shape(offset, "units.offset", (n,), "(n,)")
+        if (scale <= 0.0).any():
+            raise InputError(f"units.scale is {scale}: expected positive values")
+        set_ = object.__setattr__
+        set_(self, "action_counts", action_counts)
+        set_(self, "reward", reward)
+        set_(self, "initial", start)
+        set_(self, "units", Units(scale, offset))
+
+
+@dataclass(frozen=True, eq=False, init=False, repr=False)
+class MarkovGame(Game):
+    """A dense Markov game: S states at every step, a full row of S probabilities each.
+
+    Arrays are copied, checked and made read-only.
 
     Attributes:
         transition: (H, S, A, S), rows stochastic to 1e-9; the last step's row is observed too.
@@ -70,11 +214,7 @@ class MarkovGame:
         initial: ArrayLike | None = None,
         units: Units | None = None,
     ) -> None:
-        if not isinstance(action_counts, Iterable):
-            raise InputError(f"action_counts is {action_counts!r}: expected one entry per agent")
-        counts = tuple(positive_integer(c, "action_counts") for c in action_counts)
-        if not counts:
-            raise InputError("action_counts is empty: expected one entry per agent")
+        counts = checked_action_counts(action_counts)
         P = floats(transition, "transition", 4)
         r = floats(reward, "reward", 4)
         H, S, A, _ = P.shape
@@ -85,28 +225,8 @@ class MarkovGame:
         expect_shape(P, "transition", (H, S, A, S), "(H, S, A, S)")
         expect_shape(r, "reward", (len(counts), H, S, A), "(n, H, S, A)")
         stochastic(P, "transition")
-        in_range(r, "reward", 0.0, 1.0)
-        rho = np.eye(1, S)[0] if initial is None else initial
-        start = floats(rho, "initial", 1)
-        expect_shape(start, "initial", (S,), "(S,)")
-        stochastic(start, "initial")
-        n = len(counts)
-        own = units or Units(np.ones(n), np.zeros(n))
-        scale, offset = floats(own.scale, "units.scale", 1), floats(own.offset, "units.offset", 1)
-        expect_shape(scale, "units.scale", (n,), "(n,)")
-        expect_shape(offset, "units.offset", (n,), "(n,)")
-        if (scale <= 0.0).any():
-            raise InputError(f"units.scale is {scale}: expected positive values")
-        set_ = object.__setattr__
-        set_(self, "transition", P)
-        set_(self, "reward", r)
-        set_(self, "action_counts", counts)
-        set_(self, "initial", start)
-        set_(self, "units", Units(scale, offset))
-
-    @property
-    def agents(self) -> int:
-        return len(self.action_counts)
+        object.__setattr__(self, "transition", P)
+        self._finish(counts, r, initial, S, units)
 
     @property
     def horizon(self) -> int:
@@ -117,44 +237,68 @@ class MarkovGame:
         return self.transition.shape[1]
 
     @property
-    def actions(self) -> int:
-        """Number of joint actions."""
-        return self.transition.shape[2]
+    def table_shape(self) -> tuple[int, ...]:
+        return self.transition.shape[:2]
 
     @cached_property
-    def strides(self) -> Ints:
-        """(n,): joint action = sum_i strides[i] * action_i."""
-        tails = [int(np.prod(self.action_counts[i + 1 :])) for i in range(self.agents)]
-        return frozen(np.array(tails, dtype=np.int64))
+    def layers(self) -> Layers:
+        """Full rows: entry (h, s, a, t) is that of `transition`, state (h, s) is h * S + s."""
+        H, S, A, _ = self.transition.shape
+        ends = (1 + np.arange(H, dtype=np.int32))[:, None, None] * S
+        following = np.broadcast_to(ends + np.arange(S, dtype=np.int32), (H, S * A, S))
+        return Layers(
+            first=frozen(np.arange(H + 2, dtype=np.int64) * S),
+            rows=frozen(np.arange(H * S * A + 1, dtype=np.int64) * S),
+            following=frozen(np.ascontiguousarray(following).reshape(-1)),
+            actions=A,
+        )
 
     @cached_property
-    def action_table(self) -> Ints:
-        """(A, n): the agents' actions behind each joint action."""
-        table = np.array(list(np.ndindex(*self.action_counts)), dtype=np.int64)
-        return frozen(table.reshape(self.actions, self.agents))
+    def probability(self) -> Floats:
+        return self.transition.reshape(-1)
 
-    @cached_property
+    @property
     def cumulative_transition(self) -> Floats:
         """(H, S, A, S): inverse-transform table; exactly 1 from the last possible state on."""
-        return frozen(cumulative(self.transition))
+        return self.cumulative.reshape(self.transition.shape)
 
-    @cached_property
-    def cumulative_initial(self) -> Floats:
-        """(S,): the same for the first state."""
-        return frozen(cumulative(self.initial))
+    def numbered(self, states: Ints) -> Ints:
+        return states + self.layers.first[:-1]
 
-    @cached_property
-    def return_range(self) -> float:
-        """Widest range of any agent's expected return over all policies, history-dependent too."""
-        high = _extreme_values(self.transition[None], self.reward, np.maximum)[0, 0]
-        low = _extreme_values(self.transition[None], self.reward, np.minimum)[0, 0]
-        return float(((high - low) @ self.initial).max()) if self.agents else 0.0
+    def named(self, states: Ints) -> Ints:
+        return states - self.layers.first[:-1]
+
+    def layered(self) -> LayeredGame:
+        """The same game as a layered one, entries of probability zero left out."""
+        from mamex_bench.model.layered import LayeredGame
+
+        kept = self.probability > 0.0
+        layers = self.layers
+        return LayeredGame(
+            layers.first[:-1],
+            np.concatenate([[0], np.cumsum(kept)])[layers.rows],
+            layers.following[kept],
+            self.probability[kept],
+            self.rewards,
+            self.action_counts,
+            self.initial,
+            self.units,
+        )
 
     def __repr__(self) -> str:
         return (
             f"MarkovGame({self.agents} agents, {self.states} states, horizon {self.horizon}, "
             f"actions {' x '.join(map(str, self.action_counts))})"
         )
+
+
+def checked_action_counts(action_counts: Sequence[int]) -> tuple[int, ...]:
+    if not isinstance(action_counts, Iterable):
+        raise InputError(f"action_counts is {action_counts!r}: expected one entry per agent")
+    counts = tuple(positive_integer(c, "action_counts") for c in action_counts)
+    if not counts:
+        raise InputError("action_counts is empty: expected one entry per agent")
+    return counts
 
 
 def cumulative(rows: Floats) -> Floats:
@@ -168,23 +312,11 @@ def cumulative(rows: Floats) -> Floats:
     return sums
 
 
-def _extreme_values(transitions: Floats, reward: Floats, pick: np.ufunc) -> Floats:
-    """(F, H, n, S): value of the joint policy that is extreme for each agent, per model.
-
-    V_h(s) = pick_a [ r_h(s,a) + sum_s' P_h(s'|s,a) V_{h+1}(s') ].
-    """
-    F, H, S, _, _ = transitions.shape
-    n = reward.shape[0]
-    values = np.zeros((F, H + 1, n, S))
-    for h in range(H - 1, -1, -1):
-        future = np.einsum("fsat,fnt->fnsa", transitions[:, h], values[:, h + 1], optimize=True)
-        values[:, h] = pick.reduce(reward[None, :, h] + future, axis=-1)
-    return values[:, :H]
-
-
-def largest_value(transitions: Floats, reward: Floats) -> float:
-    """Largest V_h(s) of any agent, joint policy, step, state and model: the R of model classes."""
-    return float(_extreme_values(transitions, reward, np.maximum).max())
+def _extreme(game: Game, probabilities: Floats, sign: float) -> Floats:
+    """(F, n, N): value of the joint policy that is extreme for each agent, per model."""
+    out = np.zeros((probabilities.shape[0], game.agents, int(game.layers.first[-1])))
+    extreme_values(game.layers, probabilities, game.rewards, sign, out)
+    return out[:, :, : game.rewards.shape[1]]
 
 
 @dataclass(frozen=True)
@@ -192,7 +324,8 @@ class Trajectory:
     """One episode as the learner sees it.
 
     Attributes:
-        states: (H+1,) ints, the state before each step and after the last.
+        states: (H+1,) ints, the state before each step and after the last; in a layered game as
+            numbered across layers.
         actions: (H, n) ints, each agent's action.
         rewards: (n, H) floats in [0, 1].
     """
