@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mamex_bench.kernels._jit import jit
+from mamex_bench.kernels.layers import Layers
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -25,8 +26,16 @@ def draw(cumulative: Floats, uniform: float) -> int:
 
 
 @jit
+def follow(layers: Layers, cumulative: Floats, x: int, a: int, uniform: float) -> int:
+    """The state that follows x and joint action a; cumulative (nnz,)."""
+    begin, end = layers.rows[x * layers.actions + a], layers.rows[x * layers.actions + a + 1]
+    return layers.following[begin + draw(cumulative[begin:end], uniform)]
+
+
+@jit
 def episode(
-    cumulative_transition: Floats,
+    layers: Layers,
+    cumulative: Floats,
     cumulative_initial: Floats,
     joint_actions: Ints,
     uniforms: Floats,
@@ -35,12 +44,13 @@ def episode(
 ) -> None:
     """Play one joint pure policy once.
 
-    cumulative_transition (H, S, A, S), cumulative_initial (S,), joint_actions (H, S),
-    uniforms (H+1,): first state, then one per step. Writes states (H+1,) and actions (H,).
+    cumulative (nnz,); cumulative_initial: over the first layer; joint_actions (N,);
+    uniforms (H+1,): first state, then one per step. Writes states (H+1,), numbered across layers,
+    and actions (H,).
     """
-    H = joint_actions.shape[0]
     states[0] = draw(cumulative_initial, uniforms[0])
-    for h in range(H):
-        a = joint_actions[h, states[h]]
+    for h in range(actions.shape[0]):
+        x = states[h]
+        a = joint_actions[x]
         actions[h] = a
-        states[h + 1] = draw(cumulative_transition[h, states[h], a], uniforms[h + 1])
+        states[h + 1] = follow(layers, cumulative, x, a, uniforms[h + 1])

@@ -10,17 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mamex_bench.kernels._jit import jit
+from mamex_bench.kernels.layers import Layers
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
 @jit
-def joint_action(tables: Ints, offsets: Ints, strides: Ints, members: Ints, h: int, s: int) -> int:
-    """Joint action at (h, s) when agent i plays its table `members[i]`."""
+def joint_action(tables: Ints, offsets: Ints, strides: Ints, members: Ints, x: int) -> int:
+    """Joint action in state x when agent i plays its table `members[i]`; tables (sum m_i, N)."""
     action = 0
     for i in range(strides.shape[0]):
-        action += strides[i] * tables[offsets[i] + members[i], h, s]
+        action += strides[i] * tables[offsets[i] + members[i], x]
     return action
 
 
@@ -34,11 +35,11 @@ def unravel(index: int, offsets: Ints, members: Ints) -> None:
 
 
 @jit
-def add_expectation(rows: Floats, following: Ints, later: Floats, now: Floats) -> None:
-    """now[i, b] += sum_t rows[t, b] later[t, i, b] over the states `following`.
+def add_expectation(row: Floats, following: NDArray[np.int32], values: Floats, now: Floats) -> None:
+    """now[i, b] += sum_k row[k, b] values[following[k], i, b].
 
     Four states per pass, so that `now` is loaded and stored a quarter as often.
-    rows (S, B), later (S, n, B), now (n, B).
+    row (E, B), following (E,), values (states, n, B), now (n, B).
     """
     n, B = now.shape
     whole = following.shape[0] // 4 * 4
@@ -46,22 +47,23 @@ def add_expectation(rows: Floats, following: Ints, later: Floats, now: Floats) -
         t, u, v, w = following[k], following[k + 1], following[k + 2], following[k + 3]
         for i in range(n):
             for b in range(B):
-                now[i, b] += (rows[t, b] * later[t, i, b] + rows[u, b] * later[u, i, b]) + (
-                    rows[v, b] * later[v, i, b] + rows[w, b] * later[w, i, b]
+                now[i, b] += (row[k, b] * values[t, i, b] + row[k + 1, b] * values[u, i, b]) + (
+                    row[k + 2, b] * values[v, i, b] + row[k + 3, b] * values[w, i, b]
                 )
     for k in range(whole, following.shape[0]):
         t = following[k]
         for i in range(n):
             for b in range(B):
-                now[i, b] += rows[t, b] * later[t, i, b]
+                now[i, b] += row[k, b] * values[t, i, b]
 
 
 @jit
 def policy_values(
-    transition: Floats,
+    layers: Layers,
+    probability: Floats,
     reward: Floats,
     initial: Floats,
-    reachable: NDArray[np.bool_],
+    order: Ints,
     tables: Ints,
     offsets: Ints,
     strides: Ints,
@@ -69,43 +71,56 @@ def policy_values(
 ) -> None:
     """V^{i,pi}(initial) for all agents, joint policies and models of the block.
 
-    V_h(s) = r_h(s, pi_h(s)) + sum_s' P_h(s' | s, pi_h(s)) V_{h+1}(s').
+    V(x) = r(x, pi(x)) + sum_y P(y | x, pi(x)) V(y), from the last layer to the first.
 
-    transition (H, S, A, S, B), model innermost; reward (n, H, S, A); initial (S,);
-    reachable (H, S): states that some model of the class can visit, the others keep value 0;
-    tables (sum m_i, H, S), offsets (n+1,), strides (n,); out (B, n, M).
+    probability (nnz, B), models innermost; reward (n, N, A); initial: over the first layer;
+    order: the states to look at, descending, the others keep value 0;
+    tables (sum m_i, N), offsets (n+1,), strides (n,); out (B, n, M).
     """
-    H, S, _, _, B = transition.shape
-    n = reward.shape[0]
-    M = out.shape[2]
+    n, A, B = reward.shape[0], layers.actions, probability.shape[1]
     members = np.empty(n, np.int64)
-    now = np.zeros((S, n, B))
-    later = np.zeros((S, n, B))
-    visited = np.empty((H, S), np.int64)
-    count = np.zeros(H, np.int64)
-    for h in range(H):
-        for s in range(S):
-            if reachable[h, s]:
-                visited[h, count[h]] = s
-                count[h] += 1
-    for policy in range(M):
+    last = layers.first[layers.first.shape[0] - 3]
+    values = np.zeros((layers.first[layers.first.shape[0] - 1], n, B))
+    for policy in range(out.shape[2]):
         unravel(policy, offsets, members)
-        for h in range(H - 1, -1, -1):
-            now, later = later, now
-            for k in range(count[h]):
-                s = visited[h, k]
-                a = joint_action(tables, offsets, strides, members, h, s)
-                for i in range(n):
-                    r = reward[i, h, s, a]
-                    for b in range(B):
-                        now[s, i, b] = r
-                if h < H - 1:
-                    following = visited[h + 1, : count[h + 1]]
-                    add_expectation(transition[h, s, a], following, later, now[s])
+        for x in order:
+            a = joint_action(tables, offsets, strides, members, x)
+            for i in range(n):
+                r = reward[i, x, a]
+                for b in range(B):
+                    values[x, i, b] = r
+            if x < last:
+                begin, end = layers.rows[x * A + a], layers.rows[x * A + a + 1]
+                following = layers.following[begin:end]
+                add_expectation(probability[begin:end], following, values, values[x])
         for i in range(n):
             for b in range(B):
                 total = 0.0
-                for k in range(count[0]):
-                    s = visited[0, k]
-                    total += initial[s] * now[s, i, b]
+                for x in range(initial.shape[0]):
+                    total += initial[x] * values[x, i, b]
                 out[b, i, policy] = total
+
+
+@jit
+def extreme_values(
+    layers: Layers, probability: Floats, reward: Floats, sign: float, out: Floats
+) -> None:
+    """Value of the joint policy that is best (sign 1) or worst (-1) for each agent, per model.
+
+    V(x) = pick_a [ r(x, a) + sum_y P(y | x, a) V(y) ].
+
+    probability (F, nnz); reward (n, N, A); out (F, n, N + ends), zero beyond N.
+    """
+    F, n, _ = out.shape
+    N, A = reward.shape[1], layers.actions
+    for f in range(F):
+        for i in range(n):
+            values = out[f, i]
+            for x in range(N - 1, -1, -1):
+                best = -np.inf
+                for a in range(A):
+                    total = reward[i, x, a]
+                    for k in range(layers.rows[x * A + a], layers.rows[x * A + a + 1]):
+                        total += probability[f, k] * values[layers.following[k]]
+                    best = max(best, sign * total)
+                values[x] = sign * best

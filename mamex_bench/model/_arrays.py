@@ -20,8 +20,8 @@ def frozen(array: NDArray[Any]) -> NDArray[Any]:
     return array
 
 
-def floats(value: ArrayLike, name: str, dimensions: int) -> Floats:
-    """A private, read-only, C-ordered float64 copy with the stated number of dimensions."""
+def floats(value: ArrayLike, name: str, *dimensions: int) -> Floats:
+    """A private, read-only, C-ordered float64 copy with one of the stated numbers of dimensions."""
     try:
         given = np.asarray(value)
         if given.dtype.kind in "cSU":
@@ -29,8 +29,7 @@ def floats(value: ArrayLike, name: str, dimensions: int) -> Floats:
         array = np.array(given, dtype=np.float64, order="C")
     except (TypeError, ValueError) as error:
         raise InputError(f"{name} must be an array of numbers: {error}") from error
-    if array.ndim != dimensions:
-        raise InputError(f"{name} has shape {array.shape}: expected {dimensions} dimensions")
+    _dimensions(array, name, dimensions)
     if array.size == 0:
         raise InputError(f"{name} has shape {array.shape}: expected no empty dimension")
     if not np.isfinite(array).all():
@@ -58,15 +57,20 @@ def stochastic(array: Floats, name: str) -> None:
         raise InputError(f"{name}{list(where)} sums to {total:.12g}: expected 1 within 1e-9")
 
 
-def integers(value: ArrayLike, name: str, dimensions: int) -> Ints:
+def _dimensions(array: NDArray[Any], name: str, allowed: tuple[int, ...]) -> None:
+    if array.ndim not in allowed:
+        wanted = " or ".join(map(str, allowed))
+        raise InputError(f"{name} has shape {array.shape}: expected {wanted} dimensions")
+
+
+def integers(value: ArrayLike, name: str, *dimensions: int) -> Ints:
     """A private, read-only int64 copy; floats are refused rather than truncated."""
     array = np.asarray(value)
     if array.dtype.kind not in "iu":
         raise InputError(f"{name} has type {array.dtype}: expected integers")
-    if array.ndim != dimensions or array.size == 0:
-        raise InputError(
-            f"{name} has shape {array.shape}: expected {dimensions} dimensions, none empty"
-        )
+    _dimensions(array, name, dimensions)
+    if array.size == 0:
+        raise InputError(f"{name} has shape {array.shape}: expected no empty dimension")
     return frozen(np.array(array, dtype=np.int64, order="C"))
 
 

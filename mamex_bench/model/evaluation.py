@@ -3,58 +3,77 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
+from mamex_bench.kernels import markov_gaps as markov
 from mamex_bench.kernels import values as kernel
-from mamex_bench.model._arrays import Floats, Ints, expect_shape, floats, stochastic
-from mamex_bench.model.game import MarkovGame
+from mamex_bench.kernels.layers import Layers, reach
+from mamex_bench.model._arrays import Floats, Ints, frozen
+from mamex_bench.model.game import Game, MarkovGame
+from mamex_bench.model.hypotheses import ModelClass
 from mamex_bench.model.policies import PurePolicies
 
 # Transitions of one block stay within a core's second-level cache.
 BLOCK_BYTES = 1 << 19
 
 
-def reachable_states(transitions: Floats, initial: Floats) -> np.ndarray:
-    """(H, S) bool: states that some model visits at step h under some joint action.
+def possible_entries(probabilities: Floats) -> NDArray[np.bool_]:
+    """(nnz,): entries that some model (F, nnz) of a class gives positive probability."""
+    return (probabilities > 0.0).any(axis=0)
 
-    transitions (F, H, S, A, S).
-    """
-    H = transitions.shape[1]
-    reached = np.zeros((H, initial.size), dtype=bool)
-    reached[0] = initial > 0.0
-    for h in range(H - 1):
-        reached[h + 1] = (transitions[:, h, reached[h]] > 0.0).any(axis=(0, 1, 2))
+
+def reachable(game: Game, probabilities: Floats) -> NDArray[np.bool_]:
+    """(N + ends,): states, numbered across layers, that some model (F, nnz) can visit."""
+    reached = np.zeros(int(game.layers.first[-1]), dtype=np.bool_)
+    reached[: game.initial.size] = game.initial > 0.0
+    reach(game.layers, possible_entries(probabilities), reached)
     return reached
 
 
-def class_payoffs(game: MarkovGame, policies: PurePolicies, transitions: ArrayLike) -> Floats:
+def reachable_states(game: Game) -> NDArray[np.bool_]:
+    """Of the shape of the game's tables: states that can be visited at all."""
+    N = game.rewards.shape[1]
+    return reachable(game, game.probability[None])[:N].reshape(game.table_shape)
+
+
+def class_payoffs(game: Game, policies: PurePolicies, transitions: ArrayLike) -> Floats:
     """(F, n, M): exact value of every joint pure policy under every model, rewards the game's.
 
-    transitions: (F, H, S, A, S). Joint policies in C order, M = prod m_i.
+    transitions: (F, H, S, A, S), or (F, nnz) for a layered game. Joint policies in C order,
+    M = prod m_i.
     """
     policies.check(game)
-    P = floats(transitions, "transitions", 5)
-    expect_shape(P, "transitions", (P.shape[0], *game.transition.shape), "(F, H, S, A, S)")
-    stochastic(P, "transitions")
-    return checked_payoffs(game, policies, P)
+    models = ModelClass(transitions, truth=None)
+    models.check(game)
+    return checked_payoffs(game, policies, models.probabilities)
 
 
-def checked_payoffs(game: MarkovGame, policies: PurePolicies, P: Floats) -> Floats:
-    """`class_payoffs` of what was checked before: arrays of a game, a class of models."""
-    reachable = reachable_states(P, game.initial)
-    out = np.empty((P.shape[0], game.agents, policies.size))
+def checked_payoffs(game: Game, policies: PurePolicies, probabilities: Floats) -> Floats:
+    """`class_payoffs` of models (F, nnz) that were checked before."""
+    possible, layers = possible_entries(probabilities), game.layers
+    reached = reachable(game, probabilities)[: game.rewards.shape[1]]
+    order = np.ascontiguousarray(np.flatnonzero(reached)[::-1])
+    # Entries that no model of the class can take are left out of the sums.
+    kept = Layers(
+        layers.first,
+        np.concatenate([[0], np.cumsum(possible)])[layers.rows],
+        layers.following[possible],
+        layers.actions,
+    )
+    F = probabilities.shape[0]
+    out = np.empty((F, game.agents, policies.size))
     # Eight models fill a cache line; more only while the block's transitions fit the cache.
-    per_model = game.transition.nbytes // game.horizon
+    per_model = max(8 * int(possible.sum()) // game.horizon, 1)
     block = int(np.clip(BLOCK_BYTES // per_model // 8 * 8, 8, 64))
-    for first in range(0, P.shape[0], block):
-        members = P[first : first + block]
-        innermost = np.ascontiguousarray(np.moveaxis(members, 0, -1))
+    for first in range(0, F, block):
+        innermost = np.ascontiguousarray(probabilities[first : first + block, possible].T)
         kernel.policy_values(
+            kept,
             innermost,
-            game.reward,
+            game.rewards,
             game.initial,
-            reachable,
-            policies.stacked,
+            order,
+            policies.flat,
             policies.offsets,
             game.strides,
             out[first : first + block],
@@ -62,23 +81,28 @@ def checked_payoffs(game: MarkovGame, policies: PurePolicies, P: Floats) -> Floa
     return out
 
 
-def payoffs(game: MarkovGame, policies: PurePolicies) -> Floats:
+def payoffs(game: Game, policies: PurePolicies) -> Floats:
     """Exact payoffs of the normal-form game over joint pure policies, (n, m_0, ..., m_{n-1})."""
     policies.check(game)
-    values = checked_payoffs(game, policies, game.transition[None])[0]
+    values = checked_payoffs(game, policies, game.probability[None])[0]
     return values.reshape(game.agents, *policies.counts)
 
 
-def evaluate(game: MarkovGame, joint: Floats) -> Floats:
-    """(n, H+1, S): values of a Markov joint policy, `joint` (H, S, A) with stochastic rows."""
-    values = np.zeros((game.agents, game.horizon + 1, game.states))
-    for h in range(game.horizon - 1, -1, -1):
-        Q = _action_values(game, values[:, h + 1], h)
-        values[:, h] = np.einsum("sa,nsa->ns", joint[h], Q)
-    return values
+def evaluate(game: Game, joint: Floats) -> Floats:
+    """(n, *table_shape): values of a Markov joint policy (*table_shape, A), stochastic rows."""
+    values = np.zeros((game.agents, int(game.layers.first[-1])))
+    flat = np.ascontiguousarray(joint).reshape(-1, game.actions)
+    markov.markov_values(game.layers, game.probability, game.rewards, flat, values)
+    return values[:, : flat.shape[0]].reshape(game.agents, *game.table_shape)
 
 
-def best_response_values(game: MarkovGame, joint: Floats, swap: bool = False) -> Floats:
+def start_values(game: Game, values: Floats) -> Floats:
+    """(n,): expectation over the first state of values (n, *table_shape)."""
+    first: Floats = values.reshape(values.shape[0], -1)[:, : game.initial.size] @ game.initial
+    return first
+
+
+def best_response_values(game: Game, joint: Floats, swap: bool = False) -> Floats:
     """(n,): most that each agent can get, from the start, against a Markov joint policy.
 
     V_h(s) = max_b sum_{a_-i} joint_h(a_-i | s) Q_h(s, b, a_-i)            (swap False)
@@ -86,40 +110,62 @@ def best_response_values(game: MarkovGame, joint: Floats, swap: bool = False) ->
 
     with Q_h = r_h + P_h V_{h+1}; the second lets the deviation depend on the recommendation c.
     """
-    n, H, S = game.agents, game.horizon, game.states
-    answers = np.empty(n)
-    for i in range(n):
-        V = np.zeros(S)
-        for h in range(H - 1, -1, -1):
-            Q = game.reward[i, h] + game.transition[h] @ V
-            # (S, own action, opponents' joint action)
-            gains = _own_first(Q, game, i)
-            weights = _own_first(joint[h], game, i)
-            if swap:
-                V = np.einsum("sco,sbo->scb", weights, gains).max(axis=2).sum(axis=1)
-            else:
-                V = np.einsum("so,sbo->sb", weights.sum(axis=1), gains).max(axis=1)
-        answers[i] = V @ game.initial
+    answers = np.empty(game.agents)
+    flat = np.ascontiguousarray(joint).reshape(-1, game.actions)
+    for i in range(game.agents):
+        values = np.zeros(int(game.layers.first[-1]))
+        markov.deviation_values(
+            game.layers,
+            game.probability,
+            game.rewards[i],
+            flat,
+            game.action_counts[i],
+            int(game.strides[i]),
+            swap,
+            values,
+        )
+        answers[i] = values[: game.initial.size] @ game.initial
     return answers
 
 
-def occupancy(game: MarkovGame, joint_actions: Ints) -> Floats:
-    """(H, S): probability that a joint pure policy, `joint_actions` (H, S), visits each state."""
-    visits = np.empty((game.horizon, game.states))
-    visits[0] = game.initial
-    states = np.arange(game.states)
+def policy_action_values(game: Game, joint_actions: Ints) -> Floats:
+    """(n, *table_shape, A): Q^{i,pi}(x, a) of a joint pure policy, a joint action per state."""
+    flat = joint_actions.reshape(-1)
+    N, A = flat.size, game.actions
+    joint = np.zeros((N, A))
+    joint[np.arange(N), flat] = 1.0
+    values = np.zeros((game.agents, int(game.layers.first[-1])))
+    markov.markov_values(game.layers, game.probability, game.rewards, joint, values)
+    later = game.probability * values[:, game.layers.following]
+    Q = game.rewards + np.add.reduceat(later, game.layers.rows[:-1], axis=1).reshape(-1, N, A)
+    return Q.reshape(game.agents, *game.table_shape, A)
+
+
+def occupancy(game: Game, joint_actions: Ints) -> Floats:
+    """Of the shape of the game's tables: probability that a joint pure policy visits each state.
+
+    joint_actions: a joint action per state.
+    """
+    flat, layers = joint_actions.reshape(-1), game.layers
+    visits = np.zeros(int(layers.first[-1]))
+    visits[: game.initial.size] = game.initial
     for h in range(game.horizon - 1):
-        visits[h + 1] = visits[h] @ game.transition[h, states, joint_actions[h]]
-    return visits
+        states = np.arange(layers.first[h], layers.first[h + 1])
+        rows = states * game.actions + flat[states]
+        sizes = layers.rows[rows + 1] - layers.rows[rows]
+        # The entries of these rows, one after the other.
+        entries = np.repeat(layers.rows[rows + 1] - np.cumsum(sizes), sizes)
+        entries += np.arange(entries.size)
+        weight = np.repeat(visits[states], sizes) * game.probability[entries]
+        np.add.at(visits, layers.following[entries], weight)
+    return frozen(visits[: flat.size].reshape(game.table_shape))
 
 
-def _action_values(game: MarkovGame, later: Floats, h: int) -> Floats:
-    """(n, S, A): Q_h = r_h + P_h V_{h+1}, `later` (n, S)."""
-    return game.reward[:, h] + np.einsum("sat,nt->nsa", game.transition[h], later)
+def dense(game: Game) -> MarkovGame:
+    """The game itself if it is dense, else its dense form; see LayeredGame.dense."""
+    if isinstance(game, MarkovGame):
+        return game
+    from mamex_bench.model.layered import LayeredGame
 
-
-def _own_first(table: Floats, game: MarkovGame, agent: int) -> Floats:
-    """(S, A) -> (S, A_i, A / A_i) with agent i's own action in front."""
-    shaped = table.reshape(game.states, *game.action_counts)
-    moved = np.moveaxis(shaped, 1 + agent, 1)
-    return moved.reshape(game.states, game.action_counts[agent], -1)
+    assert isinstance(game, LayeredGame)
+    return game.dense()

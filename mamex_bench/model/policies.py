@@ -11,26 +11,26 @@ from numpy.typing import ArrayLike
 
 from mamex_bench.errors import InputError
 from mamex_bench.model._arrays import Ints, expect_shape, frozen, integers, positive_integer
-from mamex_bench.model.game import MarkovGame
+from mamex_bench.model.game import Game
 
 ALL_LIMIT = 1_000_000
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
 class PurePolicies:
-    """Deterministic Markov policies: agent i owns m_i tables (H, S) -> action.
+    """Deterministic Markov policies: agent i owns m_i tables, an action for each state.
 
     A joint pure policy is one table per agent; joint policies are numbered in C order over
     (m_0, ..., m_{n-1}).
 
     Attributes:
-        tables: per agent an int64 array (m_i, H, S).
+        tables: per agent an int64 array (m_i, H, S), or (m_i, N) for a layered game.
     """
 
     tables: tuple[Ints, ...]
 
     def __init__(self, tables: Sequence[ArrayLike]) -> None:
-        arrays = tuple(integers(t, f"policies[{i}]", 3) for i, t in enumerate(tables))
+        arrays = tuple(integers(t, f"policies[{i}]", 3, 2) for i, t in enumerate(tables))
         if not arrays:
             raise InputError("policies is empty: expected one array (m_i, H, S) per agent")
         for i, array in enumerate(arrays):
@@ -56,29 +56,35 @@ class PurePolicies:
 
     @cached_property
     def stacked(self) -> Ints:
-        """(sum m_i, H, S): all agents' tables, agent i's from `offsets[i]` on."""
+        """(sum m_i, H, S) or (sum m_i, N): all tables, agent i's from `offsets[i]` on."""
         return frozen(np.concatenate(self.tables))
+
+    @property
+    def flat(self) -> Ints:
+        """(sum m_i, N): the same, states numbered across layers."""
+        return self.stacked.reshape(self.stacked.shape[0], -1)
 
     @cached_property
     def offsets(self) -> Ints:
         """(n+1,)."""
         return frozen(np.concatenate([[0], np.cumsum(self.counts)]).astype(np.int64))
 
-    def joint_actions(self, game: MarkovGame, index: int) -> Ints:
-        """(H, S): joint action of joint policy `index` at every step and state."""
+    def joint_actions(self, game: Game, index: int) -> Ints:
+        """(H, S) or (N,): joint action of joint policy `index` in every state."""
         members = np.unravel_index(index, self.counts)
         table = np.zeros(self.tables[0].shape[1:], dtype=np.int64)
         for stride, member, tables in zip(game.strides, members, self.tables):
             table += stride * tables[member]
         return table
 
-    def check(self, game: MarkovGame) -> None:
+    def check(self, game: Game) -> None:
         """Raise InputError unless these are policies of that game."""
         if self.agents != game.agents:
             raise InputError(f"policies for {self.agents} agents: the game has {game.agents}")
         for i, table in enumerate(self.tables):
-            shape = (table.shape[0], game.horizon, game.states)
-            expect_shape(table, f"policies[{i}]", shape, "(m_i, H, S)")
+            shape = (table.shape[0], *game.table_shape)
+            meaning = "(m_i, H, S)" if len(shape) == 3 else "(m_i, N)"
+            expect_shape(table, f"policies[{i}]", shape, meaning)
             if table.max() >= game.action_counts[i]:
                 raise InputError(
                     f"policies[{i}] holds action {table.max()}: agent {i} has "
@@ -86,9 +92,9 @@ class PurePolicies:
                 )
 
     @classmethod
-    def all(cls, game: MarkovGame) -> PurePolicies:
+    def all(cls, game: Game) -> PurePolicies:
         """Every deterministic Markov policy; refused beyond a million tables per agent."""
-        cells = game.horizon * game.states
+        cells = int(np.prod(game.table_shape))
         tables = []
         for i, actions in enumerate(game.action_counts):
             if cells * np.log(actions) > np.log(ALL_LIMIT):
@@ -98,11 +104,11 @@ class PurePolicies:
                 )
             codes = np.arange(actions**cells)[:, None]
             digits = codes // actions ** np.arange(cells - 1, -1, -1) % actions
-            tables.append(digits.reshape(-1, game.horizon, game.states))
+            tables.append(digits.reshape(-1, *game.table_shape))
         return cls(tables)
 
     @classmethod
-    def sample(cls, game: MarkovGame, counts: Sequence[int], seed: int) -> PurePolicies:
+    def sample(cls, game: Game, counts: Sequence[int], seed: int) -> PurePolicies:
         """Distinct uniformly random tables, `counts[i]` for agent i, from a seed.
 
         All of them when agent i has no more than `counts[i]`.
@@ -110,7 +116,7 @@ class PurePolicies:
         if len(counts) != game.agents:
             raise InputError(f"counts has {len(counts)} entries: expected {game.agents}, one each")
         rng = np.random.default_rng(np.random.SeedSequence([seed, 0x706F6C]))
-        shape = (game.horizon, game.states)
+        shape = game.table_shape
         cells = int(np.prod(shape))
         tables = []
         for actions, wanted in zip(game.action_counts, counts):

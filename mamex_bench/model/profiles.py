@@ -14,7 +14,7 @@ from mamex_bench.kernels.markov_gaps import markov_class_gaps, markov_gaps
 from mamex_bench.kernels.simulate import draw
 from mamex_bench.model._arrays import Floats, Ints, expect_shape, floats, frozen, stochastic
 from mamex_bench.model.concepts import concept_code
-from mamex_bench.model.game import MarkovGame, cumulative
+from mamex_bench.model.game import Game, cumulative
 from mamex_bench.model.policies import PurePolicies
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ class ClassProfile:
         """Index of a joint pure policy, from one uniform draw."""
         return draw(self.cumulative, rng.random())
 
-    def play(self, game: MarkovGame, rng: np.random.Generator) -> Ints:
-        """(H, S): joint action table of one sampled joint pure policy."""
+    def play(self, game: Game, rng: np.random.Generator) -> Ints:
+        """(H, S) or (N,): joint action in every state, of one sampled joint pure policy."""
         return self.policies.joint_actions(game, self.sample(rng))
 
     def gaps(self, instance: Instance) -> Floats:
@@ -79,7 +79,7 @@ class MarkovProfile:
     """A Markov joint policy: at each step and state a distribution over joint actions.
 
     Attributes:
-        joint: (H, S, A), stochastic rows.
+        joint: (H, S, A), or (N, A) for a layered game, stochastic rows.
         concept: "nash", "ce" or "cce"; says which gap is meant.
     """
 
@@ -88,24 +88,23 @@ class MarkovProfile:
 
     def __post_init__(self) -> None:
         concept_code(self.concept)
-        joint = floats(self.joint, "joint", 3)
+        joint = floats(self.joint, "joint", 3, 2)
         stochastic(joint, "joint")
         object.__setattr__(self, "joint", joint)
 
     @cached_property
     def cumulative(self) -> Floats:
-        """(H, S, A): inverse-transform tables."""
+        """Of the shape of joint: inverse-transform tables."""
         return frozen(cumulative(self.joint))
 
     def sample(self, rng: np.random.Generator) -> Ints:
-        """(H, S): joint action at every step and state, from H * S uniform draws."""
-        H, S, _ = self.joint.shape
-        uniforms = rng.random((H, S))
+        """(H, S) or (N,): a joint action in every state, from one uniform draw for each."""
+        uniforms = rng.random(self.joint.shape[:-1])
         table = (self.cumulative <= uniforms[..., None]).sum(axis=-1)
         return table.astype(np.int64)
 
-    def play(self, game: MarkovGame, rng: np.random.Generator) -> Ints:
-        """(H, S): joint action table to play in one episode; each cell is met at most once."""
+    def play(self, game: Game, rng: np.random.Generator) -> Ints:
+        """A joint action in every state, to play in one episode; each is met at most once."""
         return self.sample(rng)
 
     def gaps(self, instance: Instance) -> Floats:
@@ -117,12 +116,13 @@ class MarkovProfile:
         game = instance.game
         out = np.empty(game.agents)
         markov_gaps(
-            game.transition,
-            game.reward,
+            game.layers,
+            game.probability,
+            game.rewards,
             game.initial,
-            np.array(game.action_counts, dtype=np.int64),
+            game.counts,
             game.strides,
-            self.joint,
+            self.joint.reshape(-1, game.actions),
             self.concept == "ce",
             out,
         )
@@ -136,21 +136,21 @@ class MarkovProfile:
         game, policies = instance.game, instance.policies
         out = np.empty(game.agents)
         markov_class_gaps(
-            game.transition,
-            game.reward,
+            game.layers,
+            game.probability,
+            game.rewards,
             game.initial,
-            np.array(game.action_counts, dtype=np.int64),
+            game.counts,
             game.strides,
-            self.joint,
-            policies.stacked,
+            self.joint.reshape(-1, game.actions),
+            policies.flat,
             policies.offsets,
             out,
         )
         return out
 
     def __repr__(self) -> str:
-        H, S, A = self.joint.shape
-        return f"MarkovProfile({self.concept}, H={H}, S={S}, A={A})"
+        return f"MarkovProfile({self.concept}, {' x '.join(map(str, self.joint.shape))})"
 
 
 Profile = ClassProfile | MarkovProfile

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from mamex_bench.kernels.layers import Layers
 from mamex_bench.kernels.simulate import episode
 from mamex_bench.model._arrays import Floats, Ints
-from mamex_bench.model.game import MarkovGame, Trajectory
+from mamex_bench.model.game import Game, Trajectory
 
 
 class Simulator:
@@ -16,38 +17,38 @@ class Simulator:
     that it visits.
 
     Attributes:
-        cumulative_transition: (H, S, A, S), inverse-transform tables of the next state.
-        cumulative_initial: (S,), that of the first state.
-        reward: (n, H, S, A), known to learners.
+        layers: where states lie and what may follow them.
+        cumulative: (nnz,), inverse-transform tables of the next state.
+        cumulative_initial: that of the first state, over the first layer.
     """
 
-    cumulative_transition: Floats
+    layers: Layers
+    cumulative: Floats
     cumulative_initial: Floats
-    reward: Floats
 
-    def __init__(self, game: MarkovGame) -> None:
-        self.cumulative_transition = game.cumulative_transition
+    def __init__(self, game: Game) -> None:
+        self.layers = game.layers
+        self.cumulative = game.cumulative
         self.cumulative_initial = game.cumulative_initial
-        self.reward = game.reward
-        self._action_table = game.action_table
-        self._steps = np.arange(game.horizon)
+        self._game = game
 
     def play(self, joint_actions: Ints, uniforms: Floats) -> Trajectory:
         """One episode of a joint pure policy.
 
-        joint_actions: (H, S) ints. uniforms: (H+1,) in [0, 1): the first state's, then one per
-        step.
+        joint_actions: a joint action per state, (H, S) or (N,). uniforms: (H+1,) in [0, 1): the
+        first state's, then one per step.
         """
-        H = self._steps.size
-        states = np.empty(H + 1, dtype=np.int64)
-        actions = np.empty(H, dtype=np.int64)
+        game = self._game
+        states = np.empty(game.horizon + 1, dtype=np.int64)
+        actions = np.empty(game.horizon, dtype=np.int64)
         episode(
-            self.cumulative_transition,
+            self.layers,
+            self.cumulative,
             self.cumulative_initial,
-            joint_actions,
+            joint_actions.reshape(-1),
             uniforms,
             states,
             actions,
         )
-        rewards = self.reward[:, self._steps, states[:-1], actions]
-        return Trajectory(states, self._action_table[actions], rewards)
+        rewards = game.rewards[:, states[:-1], actions]
+        return Trajectory(game.named(states), game.action_table[actions], rewards)
