@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mamex_bench.model.game import MarkovGame, Trajectory, Units
     from mamex_bench.model.hypotheses import LinearValueClass, ModelClass, ValueClass
     from mamex_bench.model.instance import Instance
+    from mamex_bench.model.layered import LayeredGame
     from mamex_bench.model.policies import PurePolicies
     from mamex_bench.model.profiles import ClassProfile, MarkovProfile
     from mamex_bench.model.storage import load, save
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "LayeredGame": "model.layered",
     "MarkovGame": "model.game",
     "Trajectory": "model.game",
     "Units": "model.game",
@@ -69,6 +71,7 @@ _ROOMS = (
 __all__ = [
     "ClassProfile",
     "Instance",
+    "LayeredGame",
     "LinearValueClass",
     "MamexBenchError",
     "MarkovGame",

@@ -27,7 +27,9 @@ def markov_values(
             total = 0.0
             for a in range(A):
                 if joint[x, a] != 0.0:
-                    total += joint[x, a] * action_value(layers, probability, reward[i], values, x, a)
+                    total += joint[x, a] * action_value(
+                        layers, probability, reward[i], values, x, a
+                    )
             values[x] = total
 
 
@@ -152,9 +154,7 @@ def markov_class_gaps(
         following = np.empty(layers.following.shape[0], np.int32)
         weights = np.empty(layers.following.shape[0])
         rewards = np.zeros((N, count))
-        faced(
-            layers, probability, reward[i], joint, strides[i], rows, following, weights, rewards
-        )
+        faced(layers, probability, reward[i], joint, strides[i], rows, following, weights, rewards)
         best = -np.inf
         for member in range(offsets[i], offsets[i + 1]):
             for x in range(N - 1, -1, -1):

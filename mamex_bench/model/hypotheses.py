@@ -10,8 +10,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mamex_bench.errors import InputError
-from mamex_bench.model._arrays import Floats, expect_shape, floats, in_range, stochastic
-from mamex_bench.model.game import MarkovGame
+from mamex_bench.model._arrays import (
+    ROW_TOLERANCE,
+    Floats,
+    Ints,
+    expect_shape,
+    floats,
+    in_range,
+    stochastic,
+)
+from mamex_bench.model.game import Game, MarkovGame
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
@@ -19,7 +27,8 @@ class ModelClass:
     """Finitely many transition models; rewards are known.
 
     Attributes:
-        transitions: (F, H, S, A, S), rows stochastic to 1e-9.
+        transitions: (F, H, S, A, S), or (F, nnz) on the entries of a layered game; rows
+            stochastic to 1e-9.
         truth: index of the true model, or None when the class is misspecified.
     """
 
@@ -27,10 +36,12 @@ class ModelClass:
     truth: int | None
 
     def __init__(self, transitions: ArrayLike, truth: int | None = 0) -> None:
-        P = floats(transitions, "transitions", 5)
-        F, H, S, A, _ = P.shape
-        expect_shape(P, "transitions", (F, H, S, A, S), "(F, H, S, A, S)")
-        stochastic(P, "transitions")
+        P = floats(transitions, "transitions", 5, 2)
+        F = P.shape[0]
+        if P.ndim == 5:
+            _, H, S, A, _ = P.shape
+            expect_shape(P, "transitions", (F, H, S, A, S), "(F, H, S, A, S)")
+            stochastic(P, "transitions")
         if truth is not None:
             if isinstance(truth, bool) or not isinstance(truth, (int, np.integer)):
                 raise InputError(f"truth is {truth!r}: expected an index or None")
@@ -44,12 +55,30 @@ class ModelClass:
     def size(self) -> int:
         return self.transitions.shape[0]
 
-    def check(self, game: MarkovGame) -> None:
+    @property
+    def probabilities(self) -> Floats:
+        """(F, nnz): the models on the entries of the game's `layers`."""
+        return self.transitions.reshape(self.size, -1)
+
+    def check(self, game: Game) -> None:
         """Raise InputError unless these are models of that game, the truth at its index."""
-        shape = (self.size, *game.transition.shape)
-        expect_shape(self.transitions, "transitions", shape, "(F, H, S, A, S)")
+        if isinstance(game, MarkovGame):
+            shape = (self.size, *game.transition.shape)
+            expect_shape(self.transitions, "transitions", shape, "(F, H, S, A, S)")
+        else:
+            shape = (self.size, game.probability.size)
+            expect_shape(self.transitions, "transitions", shape, "(F, nnz)")
+            in_range(self.transitions, "transitions", 0.0, 1.0 + ROW_TOLERANCE)
+            totals = np.add.reduceat(self.transitions, game.layers.rows[:-1], axis=1)
+            off = np.abs(totals - 1.0) > ROW_TOLERANCE
+            if off.any():
+                f, row = (int(k) for k in np.argwhere(off)[0])
+                raise InputError(
+                    f"transitions[{f}] of state {row // game.actions}, joint action "
+                    f"{row % game.actions}, sums to {totals[f, row]:.12g}: expected 1 within 1e-9"
+                )
         if self.truth is not None:
-            error = np.abs(self.transitions[self.truth] - game.transition).max()
+            error = np.abs(self.probabilities[self.truth] - game.probability).max()
             if error > 1e-9:
                 raise InputError(
                     f"transitions[{self.truth}] is named the truth but differs from the game's "
@@ -66,9 +95,10 @@ class ValueClass:
     """Finitely many action-value hypotheses per agent, with a completion for the targets.
 
     Attributes:
-        per_agent: one (F_i, H, S, A) array per agent, values nonnegative.
+        per_agent: one (F_i, H, S, A) array per agent, or (F_i, N, A) for a layered game, values
+            nonnegative.
         features: None for tabular completion (every function of state and action), else
-            (H, S, A, d): targets are completed by ridge regression on these features, and each
+            (H, S, A, d) or (N, A, d): targets are completed by ridge regression on these features, and each
             hypothesis must be linear in them.
         ridge: the ridge parameter of linear completion, positive.
     """
@@ -83,7 +113,7 @@ class ValueClass:
         completion: Literal["tabular"] | ArrayLike = "tabular",
         ridge: float = 1.0,
     ) -> None:
-        arrays = tuple(floats(a, f"per_agent[{i}]", 4) for i, a in enumerate(per_agent))
+        arrays = tuple(floats(a, f"per_agent[{i}]", 4, 3) for i, a in enumerate(per_agent))
         if not arrays:
             raise InputError("per_agent is empty: expected one array (F_i, H, S, A) per agent")
         for i, array in enumerate(arrays):
@@ -98,8 +128,8 @@ class ValueClass:
                     f"completion is {completion!r}: expected 'tabular' or features (H, S, A, d)"
                 )
         else:
-            features = floats(completion, "completion", 4)
-            shape = (*arrays[0].shape[1:], features.shape[3])
+            features = floats(completion, "completion", 4, 3)
+            shape = (*arrays[0].shape[1:], features.shape[-1])
             expect_shape(features, "completion", shape, "(H, S, A, d)")
         object.__setattr__(self, "per_agent", arrays)
         object.__setattr__(self, "features", features)
@@ -110,31 +140,44 @@ class ValueClass:
         """(F_0, ..., F_{n-1})."""
         return tuple(a.shape[0] for a in self.per_agent)
 
-    def check(self, game: MarkovGame) -> None:
+    @property
+    def flat(self) -> tuple[Floats, ...]:
+        """One (F_i, N, A) array per agent, states numbered across layers."""
+        return tuple(a.reshape(a.shape[0], -1, a.shape[-1]) for a in self.per_agent)
+
+    @property
+    def flat_features(self) -> Floats | None:
+        """(N, A, d), or None for tabular completion."""
+        return None if self.features is None else _flat(self.features)
+
+    def check(self, game: Game) -> None:
         if len(self.per_agent) != game.agents:
             raise InputError(f"per_agent has {len(self.per_agent)} entries: expected {game.agents}")
-        shape = (self.sizes[0], game.horizon, game.states, game.actions)
-        expect_shape(self.per_agent[0], "per_agent[0]", shape, "(F_i, H, S, A)")
-        if self.features is not None:
-            for i, values in enumerate(self.per_agent):
-                linear_coefficients(values, self.features, f"per_agent[{i}]")
+        shape = (self.sizes[0], *game.table_shape, game.actions)
+        meaning = "(F_i, H, S, A)" if len(shape) == 4 else "(F_i, N, A)"
+        expect_shape(self.per_agent[0], "per_agent[0]", shape, meaning)
+        features = self.flat_features
+        if features is not None:
+            for i, values in enumerate(self.flat):
+                linear_coefficients(values, features, game.layers.first, f"per_agent[{i}]")
 
-    def step_bounds(self, game: MarkovGame) -> Floats:
+    def step_bounds(self, game: Game) -> Floats:
         """(n, H): the least B_h with f_h and r_h + f_{h+1} in [0, B_h] for all f of the class.
 
         An empirical mean of targets r_h + f_{h+1} lies there too, so tabular completion does.
         """
         H = game.horizon
         bounds = np.zeros((game.agents, H))
-        for i, values in enumerate(self.per_agent):
-            largest = np.append(values.max(axis=(0, 2, 3)), 0.0)
+        first = game.layers.first[:H]
+        for i, values in enumerate(self.flat):
+            largest = np.append(np.maximum.reduceat(values.max(axis=(0, 2)), first), 0.0)
             # y = r_h(s,a) + f_{h+1}(s',a'), maximised separately: an upper bound for every s'.
-            targets = game.reward[i].max(axis=(1, 2)) + largest[1:]
-            bounds[i] = np.maximum(largest[:H], targets)
+            rewards = np.maximum.reduceat(game.rewards[i].max(axis=1), first)
+            bounds[i] = np.maximum(largest[:H], rewards + largest[1:])
         return bounds
 
     def __repr__(self) -> str:
-        completion = "tabular" if self.features is None else f"linear d={self.features.shape[3]}"
+        completion = "tabular" if self.features is None else f"linear d={self.features.shape[-1]}"
         return f"ValueClass({' x '.join(map(str, self.sizes))} values, {completion} completion)"
 
 
@@ -143,7 +186,7 @@ class LinearValueClass:
     """All action values linear in given features; the regularised supremum has a closed form.
 
     Attributes:
-        features: (H, S, A, d).
+        features: (H, S, A, d), or (N, A, d) for a layered game.
         ridge: ridge parameter, positive.
         radius: bound on the parameter's Euclidean norm per step, or None for no bound.
     """
@@ -155,18 +198,24 @@ class LinearValueClass:
     def __init__(
         self, features: ArrayLike, ridge: float = 1.0, radius: float | None = None
     ) -> None:
-        object.__setattr__(self, "features", floats(features, "features", 4))
+        object.__setattr__(self, "features", floats(features, "features", 4, 3))
         object.__setattr__(self, "ridge", _positive(ridge, "ridge"))
         bound = None if radius is None else _positive(radius, "radius")
         object.__setattr__(self, "radius", bound)
 
     @property
     def dimension(self) -> int:
-        return self.features.shape[3]
+        return self.features.shape[-1]
 
-    def check(self, game: MarkovGame) -> None:
-        shape = (game.horizon, game.states, game.actions, self.dimension)
-        expect_shape(self.features, "features", shape, "(H, S, A, d)")
+    @property
+    def flat_features(self) -> Floats:
+        """(N, A, d), states numbered across layers."""
+        return _flat(self.features)
+
+    def check(self, game: Game) -> None:
+        shape = (*game.table_shape, game.actions, self.dimension)
+        meaning = "(H, S, A, d)" if len(shape) == 4 else "(N, A, d)"
+        expect_shape(self.features, "features", shape, meaning)
 
     def __repr__(self) -> str:
         return f"LinearValueClass(d={self.dimension}, ridge={self.ridge:g})"
@@ -175,17 +224,20 @@ class LinearValueClass:
 Hypotheses = ModelClass | ValueClass | LinearValueClass
 
 
-def linear_coefficients(values: Floats, features: Floats, name: str = "values") -> Floats:
-    """(F, H, d): theta with values[f, h] = features[h] @ theta[f, h], or InputError.
+def linear_coefficients(
+    values: Floats, features: Floats, first: Ints, name: str = "values"
+) -> Floats:
+    """(F, H, d): theta with values[f, x] = features[x] @ theta[f, h] in layer h, or InputError.
 
-    values: (F, H, S, A); features: (H, S, A, d). Least squares per step, residual at most 1e-8.
+    values: (F, N, A); features: (N, A, d); first: that of the game's layers. Least squares per
+    layer, residual at most 1e-8.
     """
-    F, H, S, A = values.shape
-    d = features.shape[3]
+    F, d, H = values.shape[0], features.shape[-1], first.size - 2
     theta = np.zeros((F, H, d))
     for h in range(H):
-        basis = features[h].reshape(S * A, d)
-        target = values[:, h].reshape(F, S * A).T
+        layer = slice(first[h], first[h + 1])
+        basis = features[layer].reshape(-1, d)
+        target = values[:, layer].reshape(F, -1).T
         theta[:, h] = np.linalg.lstsq(basis, target, rcond=None)[0].T
         residual = np.abs(basis @ theta[:, h].T - target).max()
         if residual > 1e-8:
@@ -194,6 +246,11 @@ def linear_coefficients(values: Floats, features: Floats, name: str = "values") 
                 f"{residual:.3g}, expected at most 1e-8"
             )
     return theta
+
+
+def _flat(features: Floats) -> Floats:
+    """(..., A, d) -> (N, A, d)."""
+    return features.reshape(-1, *features.shape[-2:])
 
 
 def _positive(value: float, name: str) -> float:

@@ -11,8 +11,8 @@ import numpy as np
 
 from mamex_bench.errors import InputError
 from mamex_bench.model._arrays import Floats, frozen
-from mamex_bench.model.evaluation import checked_payoffs, payoffs
-from mamex_bench.model.game import MarkovGame, largest_value
+from mamex_bench.model.evaluation import checked_payoffs, payoffs, policy_action_values
+from mamex_bench.model.game import Game
 from mamex_bench.model.hypotheses import Hypotheses, ModelClass, ValueClass
 from mamex_bench.model.policies import PurePolicies
 
@@ -45,7 +45,7 @@ class Instance:
         known: constants known in advance, by name.
     """
 
-    game: MarkovGame
+    game: Game
     policies: PurePolicies
     hypotheses: Mapping[str, Hypotheses]
     name: str
@@ -53,7 +53,7 @@ class Instance:
 
     def __init__(
         self,
-        game: MarkovGame,
+        game: Game,
         policies: PurePolicies,
         hypotheses: Hypotheses | Mapping[str, Hypotheses] | None = None,
         name: str = "instance",
@@ -106,9 +106,9 @@ class Instance:
         classes: the largest of these for the truth and of the hypotheses' own entries.
         """
         classes = self.hypothesis(name)
-        bound = largest_value(self.game.transition[None], self.game.reward)
+        bound = self.game.largest_value(self.game.probability[None])
         if isinstance(classes, ModelClass):
-            return max(bound, largest_value(classes.transitions, self.game.reward))
+            return max(bound, self.game.largest_value(classes.probabilities))
         if isinstance(classes, ValueClass):
             return max(bound, *(float(values.max()) for values in classes.per_agent))
         return bound
@@ -120,7 +120,7 @@ class Instance:
             raise InputError(f"hypotheses {name!r} of {self.name!r} are not a class of models")
         cache = self._payoff_cache
         if id(classes) not in cache:
-            values = checked_payoffs(self.game, self.policies, classes.transitions)
+            values = checked_payoffs(self.game, self.policies, classes.probabilities)
             cache[id(classes)] = frozen(values)
         return cache[id(classes)]
 
@@ -136,7 +136,7 @@ class Instance:
         game = self.game
         rows = {
             "agents": f"{game.agents}",
-            "states × horizon": f"{game.states} × {game.horizon}",
+            "states": f"{' × '.join(map(str, game.table_shape))}, horizon {game.horizon}",
             "actions": " × ".join(map(str, game.action_counts)),
             "pure policies": " × ".join(map(str, self.policies.counts)),
             **{f"hypotheses “{k}”": repr(v) for k, v in self.hypotheses.items()},
@@ -190,19 +190,7 @@ def realizable(instance: Instance, name: str | None = None, tolerance: float = 1
     for index in range(policies.size):
         Q = policy_action_values(game, policies.joint_actions(game, index))
         for i, values in enumerate(classes.per_agent):
-            distance = np.abs(values - Q[i]).max(axis=(1, 2, 3))
+            distance = np.abs(values - Q[i]).reshape(len(values), -1).max(axis=1)
             if distance.min() > tolerance:
                 return False
     return True
-
-
-def policy_action_values(game: MarkovGame, joint_actions: np.ndarray) -> Floats:
-    """(n, H, S, A): Q^{i,pi}_h(s, a) of a joint pure policy, `joint_actions` (H, S)."""
-    n, H, S, A = game.reward.shape
-    Q = np.empty((n, H, S, A))
-    V = np.zeros((n, S))
-    states = np.arange(S)
-    for h in range(H - 1, -1, -1):
-        Q[:, h] = game.reward[:, h] + np.einsum("sat,nt->nsa", game.transition[h], V)
-        V = Q[:, h, states, joint_actions[h]]
-    return Q

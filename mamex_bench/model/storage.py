@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from mamex_bench.errors import InputError
-from mamex_bench.model.game import MarkovGame, Units
+from mamex_bench.model.game import Game, MarkovGame, Units
 from mamex_bench.model.hypotheses import Hypotheses, LinearValueClass, ModelClass, ValueClass
 from mamex_bench.model.instance import Instance, Known
+from mamex_bench.model.layered import LayeredGame
 from mamex_bench.model.policies import PurePolicies
 
 SCHEMA = "mamex-bench instance"
@@ -61,7 +62,7 @@ def _umask() -> int:
     return mask
 
 
-def save(item: Instance | MarkovGame, path: str | os.PathLike[str]) -> Path:
+def save(item: Instance | Game, path: str | os.PathLike[str]) -> Path:
     """Write an instance, or a game alone, to `path` (suffix .npz); replaces an older file whole."""
     target = Path(path)
     if target.suffix != ".npz":
@@ -73,7 +74,7 @@ def save(item: Instance | MarkovGame, path: str | os.PathLike[str]) -> Path:
         "action_counts": list(game.action_counts),
     }
     arrays: dict[str, Any] = {
-        "transition": game.transition,
+        **_transitions(game),
         "reward": game.reward,
         "initial": game.initial,
         "units_scale": game.units.scale,
@@ -94,6 +95,18 @@ def save(item: Instance | MarkovGame, path: str | os.PathLike[str]) -> Path:
     return target
 
 
+def _transitions(game: Game) -> dict[str, Any]:
+    if isinstance(game, MarkovGame):
+        return {"transition": game.transition}
+    assert isinstance(game, LayeredGame)
+    return {
+        "layer_offsets": game.layer_offsets,
+        "indptr": game.indptr,
+        "next_state": game.next_state,
+        "probability": game.probability,
+    }
+
+
 def _pack(classes: Hypotheses, prefix: str, arrays: dict[str, Any]) -> dict[str, Any]:
     if isinstance(classes, ModelClass):
         arrays[f"{prefix}_transitions"] = classes.transitions
@@ -108,8 +121,8 @@ def _pack(classes: Hypotheses, prefix: str, arrays: dict[str, Any]) -> dict[str,
     return {"kind": "linear", "ridge": classes.ridge, "radius": classes.radius}
 
 
-def load(path: str | os.PathLike[str]) -> Instance | MarkovGame:
-    """Read what `save` wrote: an Instance, or a MarkovGame if the file holds a game alone."""
+def load(path: str | os.PathLike[str]) -> Instance | Game:
+    """Read what `save` wrote: an Instance, or a game if the file holds a game alone."""
     source = Path(path)
     try:
         # Opened here: numpy forgets to close a file whose archive is damaged.
@@ -136,14 +149,19 @@ def load(path: str | os.PathLike[str]) -> Instance | MarkovGame:
         raise InputError(f"{str(source)!r} has a malformed header: {error}") from error
 
 
-def _unpack(header: dict[str, Any], arrays: dict[str, Any]) -> Instance | MarkovGame:
-    game = MarkovGame(
-        arrays["transition"],
+def _unpack(header: dict[str, Any], arrays: dict[str, Any]) -> Instance | Game:
+    shared = (
         arrays["reward"],
         header["action_counts"],
         arrays["initial"],
         Units(arrays["units_scale"], arrays["units_offset"]),
     )
+    game: Game
+    if "layer_offsets" in arrays:
+        sparse = ("layer_offsets", "indptr", "next_state", "probability")
+        game = LayeredGame(*(arrays[key] for key in sparse), *shared)
+    else:
+        game = MarkovGame(arrays["transition"], *shared)
     if "policies" not in header:
         return game
     policies = PurePolicies([arrays[f"policies_{i}"] for i in range(header["policies"])])
