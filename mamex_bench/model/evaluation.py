@@ -19,7 +19,8 @@ BLOCK_BYTES = 1 << 19
 
 def possible_entries(probabilities: Floats) -> NDArray[np.bool_]:
     """(nnz,): entries that some model (F, nnz) of a class gives positive probability."""
-    return (probabilities > 0.0).any(axis=0)
+    possible: NDArray[np.bool_] = (probabilities > 0.0).any(axis=0)
+    return possible
 
 
 def reachable(game: Game, probabilities: Floats) -> NDArray[np.bool_]:

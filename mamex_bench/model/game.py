@@ -60,12 +60,14 @@ class Game(ABC):
     Attributes:
         action_counts: (A_0, ..., A_{n-1}); agents may have unequal numbers of actions.
         reward: (n, *table_shape, A), in [0, 1], deterministic and known to learners.
+        probability: (nnz,), that of every entry of `layers`.
         initial: distribution over the states of the first layer.
         units: the affine map from returns to the game's own units; identity by default.
     """
 
     action_counts: tuple[int, ...]
     reward: Floats
+    probability: Floats
     initial: Floats
     units: Units
 
@@ -87,11 +89,6 @@ class Game(ABC):
     @abstractmethod
     def layers(self) -> Layers:
         """Where states lie and what may follow them."""
-
-    @property
-    @abstractmethod
-    def probability(self) -> Floats:
-        """(nnz,): transition probability of every entry of `layers`."""
 
     @abstractmethod
     def numbered(self, states: Ints) -> Ints:
@@ -226,6 +223,7 @@ class MarkovGame(Game):
         expect_shape(r, "reward", (len(counts), H, S, A), "(n, H, S, A)")
         stochastic(P, "transition")
         object.__setattr__(self, "transition", P)
+        object.__setattr__(self, "probability", P.reshape(-1))
         self._finish(counts, r, initial, S, units)
 
     @property
@@ -252,10 +250,6 @@ class MarkovGame(Game):
             following=frozen(np.ascontiguousarray(following).reshape(-1)),
             actions=A,
         )
-
-    @cached_property
-    def probability(self) -> Floats:
-        return self.transition.reshape(-1)
 
     @property
     def cumulative_transition(self) -> Floats:

@@ -98,8 +98,8 @@ class ValueClass:
         per_agent: one (F_i, H, S, A) array per agent, or (F_i, N, A) for a layered game, values
             nonnegative.
         features: None for tabular completion (every function of state and action), else
-            (H, S, A, d) or (N, A, d): targets are completed by ridge regression on these features, and each
-            hypothesis must be linear in them.
+            (H, S, A, d) or (N, A, d): targets are completed by ridge regression on these
+            features, and each hypothesis must be linear in them.
         ridge: the ridge parameter of linear completion, positive.
     """
 

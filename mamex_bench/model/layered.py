@@ -45,7 +45,7 @@ class LayeredGame(Game):
     layer_offsets: Ints
     indptr: Ints
     next_state: Ints
-    probability: Floats  # type: ignore[assignment]
+    probability: Floats
     reward: Floats
     action_counts: tuple[int, ...]
     initial: Floats

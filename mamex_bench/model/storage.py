@@ -150,18 +150,22 @@ def load(path: str | os.PathLike[str]) -> Instance | Game:
 
 
 def _unpack(header: dict[str, Any], arrays: dict[str, Any]) -> Instance | Game:
-    shared = (
-        arrays["reward"],
-        header["action_counts"],
-        arrays["initial"],
-        Units(arrays["units_scale"], arrays["units_offset"]),
-    )
+    units = Units(arrays["units_scale"], arrays["units_offset"])
+    reward, counts, initial = arrays["reward"], header["action_counts"], arrays["initial"]
     game: Game
     if "layer_offsets" in arrays:
-        sparse = ("layer_offsets", "indptr", "next_state", "probability")
-        game = LayeredGame(*(arrays[key] for key in sparse), *shared)
+        game = LayeredGame(
+            arrays["layer_offsets"],
+            arrays["indptr"],
+            arrays["next_state"],
+            arrays["probability"],
+            reward,
+            counts,
+            initial,
+            units,
+        )
     else:
-        game = MarkovGame(arrays["transition"], *shared)
+        game = MarkovGame(arrays["transition"], reward, counts, initial, units)
     if "policies" not in header:
         return game
     policies = PurePolicies([arrays[f"policies_{i}"] for i in range(header["policies"])])
