@@ -24,6 +24,7 @@ import numpy as np
 from mamex_bench.errors import NotApplicableError
 from mamex_bench.model._arrays import Floats, positive_integer
 from mamex_bench.model.evaluation import reachable_states
+from mamex_bench.model.game import Game
 from mamex_bench.model.hypotheses import (
     Hypotheses,
     LinearValueClass,
@@ -223,7 +224,7 @@ def _build(instance: Instance, classes: Hypotheses, name: str | None) -> Concent
             episodes=1,
             kind="maximum likelihood over finitely many models",
             size=classes.size,
-            steps=int((np.ptp(classes.transitions, axis=0) > 0.0).any(axis=(1, 2, 3)).sum()),
+            steps=_steps(game, classes),
         )
     tabular = ValueConcentration(
         c=MODEL_FREE_RATE,
@@ -240,23 +241,33 @@ def _build(instance: Instance, classes: Hypotheses, name: str | None) -> Concent
     )
     if classes.features is None:
         return tabular
-    target_norms = _target_norms(instance, classes, classes.features)
+    features = classes.flat_features
+    assert features is not None
+    target_norms = _target_norms(instance, classes, features)
     truth_norms = np.zeros((n, H))
-    for i, values in enumerate(classes.per_agent):
+    first = game.layers.first
+    for i, values in enumerate(classes.flat):
         # Every Q^{i,pi} is a member, so the largest norm of any member will do.
-        theta = linear_coefficients(values, classes.features)
+        theta = linear_coefficients(values, features, first)
         truth_norms[i] = np.linalg.norm(theta, axis=2).max(axis=0)
-    d = classes.features.shape[3]
-    flat = classes.features.reshape(H, -1, d)
+    spans = [phi.reshape(-1, phi.shape[2]) for phi in np.split(features, first[1:H])]
     return replace(
         tabular,
         kind="squared Bellman error, linear completion",
-        ranks=np.linalg.matrix_rank(flat).astype(np.float64),
-        feature_norms=np.linalg.norm(flat, axis=2).max(axis=1),
+        ranks=np.array([float(np.linalg.matrix_rank(span)) for span in spans]),
+        feature_norms=np.array([np.linalg.norm(span, axis=1).max() for span in spans]),
         truth_norms=truth_norms,
         target_norms=target_norms,
         ridge=classes.ridge,
     )
+
+
+def _steps(game: Game, classes: ModelClass) -> int:
+    """Number of layers in which some entry differs between models."""
+    layers = game.layers
+    begin = layers.rows[layers.first[: game.horizon] * layers.actions]
+    differs = np.ptp(classes.probabilities, axis=0) > 0.0
+    return int(np.logical_or.reduceat(differs, begin).sum())
 
 
 def random_cells(instance: Instance) -> Floats:
@@ -265,20 +276,17 @@ def random_cells(instance: Instance) -> Floats:
     The last step has none: its target is the known reward.
     """
     game, policies = instance.game, instance.policies
-    H, S, A = game.horizon, game.states, game.actions
-    states = reachable_states(game.transition[None], game.initial)
-    played = np.zeros((H, S, 1), dtype=bool)
-    played[:] = True
-    for i, table in enumerate(policies.tables):
-        own = np.zeros((H, S, game.action_counts[i]), dtype=bool)
-        h, s = np.indices((H, S))
-        for policy in table:
-            own[h, s, policy] = True
-        played = (played[..., :, None] & own[..., None, :]).reshape(H, S, -1)
-    noisy = game.transition.max(axis=3) < 1.0
-    noisy[H - 1] = False
-    cells: Floats = (states[..., None] & played & noisy).sum(axis=(1, 2)).astype(np.float64)
-    assert played.shape == (H, S, A)
+    layers, H = game.layers, game.horizon
+    states = reachable_states(game).reshape(-1, 1)
+    played = np.ones((states.size, 1), dtype=bool)
+    for table, count in zip(np.split(policies.flat, policies.offsets[1:-1]), game.action_counts):
+        own = np.zeros((states.size, count), dtype=bool)
+        own[np.arange(states.size), table] = True
+        played = (played[:, :, None] & own[:, None]).reshape(states.size, -1)
+    noisy = np.maximum.reduceat(game.probability, layers.rows[:-1]) < 1.0
+    random = (states & played & noisy.reshape(played.shape)).sum(axis=1)
+    random[layers.first[H - 1] :] = 0
+    cells: Floats = np.add.reduceat(random, layers.first[:H]).astype(np.float64)
     return cells
 
 
@@ -286,23 +294,33 @@ def _target_norms(instance: Instance, classes: ValueClass, features: Floats) -> 
     """(n, H): largest |theta| of T_h^{i,pi} f_{h+1} over the class, of least norm.
 
     Checks completeness for every hypothesis and joint policy, and raises NotApplicableError when a
-    target is farther than 1e-8 from the span of the features.
+    target is farther than 1e-8 from the span of the features (N, A, d).
     """
+    from scipy.sparse import csr_array
+
     game, policies = instance.game, instance.policies
-    H, S, A = game.horizon, game.states, game.actions
+    layers, H, A = game.layers, game.horizon, game.actions
     norms = np.zeros((game.agents, H))
     tables = np.stack([policies.joint_actions(game, m) for m in range(policies.size)])
+    tables = tables.reshape(policies.size, -1)
     for h in range(H):
-        basis = features[h].reshape(S * A, -1)
+        here, after = (slice(layers.first[g], layers.first[g + 1]) for g in (h, h + 1))
+        basis = features[here].reshape(-1, features.shape[2])
         inverse = np.linalg.pinv(basis)
-        P = game.transition[h].reshape(S * A, S)
-        rows = np.unique(tables[:, h + 1], axis=0) if h + 1 < H else np.zeros((1, S), dtype=int)
-        for i, values in enumerate(classes.per_agent):
-            reward = game.reward[i, h].reshape(S * A)
+        rows = layers.rows[here.start * A : here.stop * A + 1]
+        entries = slice(rows[0], rows[-1])
+        P = csr_array(
+            (game.probability[entries], layers.following[entries] - after.start, rows - rows[0]),
+            shape=(rows.size - 1, after.stop - after.start),
+        )
+        # After the last step nothing follows, whatever is played.
+        plays = np.unique(tables[:, after], axis=0) if h + 1 < H else np.zeros((1, 1), dtype=int)
+        for i, values in enumerate(classes.flat):
+            reward = game.rewards[i, here].reshape(-1)
             for f in range(values.shape[0]):
                 # v(s') = f_{h+1}(s', pi_{h+1}(s')), one column per distinct pi_{h+1}
-                later = values[f, h + 1] if h + 1 < H else np.zeros((S, 1))
-                v = later[np.arange(S), rows].T
+                later = values[f, after] if h + 1 < H else np.zeros((P.shape[1], 1))
+                v = later[np.arange(P.shape[1]), plays].T
                 target = reward[:, None] + P @ v
                 theta = inverse @ target
                 residual = float(np.abs(basis @ theta - target).max())

@@ -19,6 +19,7 @@ import numpy as np
 from mamex_bench.errors import InputError, NotApplicableError
 from mamex_bench.kernels import decoupling as kernel
 from mamex_bench.model._arrays import Floats, Ints
+from mamex_bench.model.game import Game
 from mamex_bench.model.hypotheses import ModelClass, ValueClass
 from mamex_bench.model.instance import Instance
 
@@ -80,28 +81,27 @@ class Residuals:
     """Squared Bellman residuals of one agent's hypotheses, computed per policy.
 
     Attributes:
-        values: (H, S, A, F), hypotheses innermost.
-        reward: (H, S, A), the agent's.
-        transition: (H, S, A, S).
-        visits: (M, H S), probability that policy q is in (h, s).
-        cells: (M, H S), the cell (h, s, a) that it plays there.
+        game: the true game; states are numbered across its layers.
+        reward: (N, A), the agent's.
+        values: (N A, F), hypotheses innermost.
+        visits: (M, N), probability that policy q is in state x.
+        cells: (M, N), the row x * A + a that it plays there.
     """
 
-    values: Floats
+    game: Game
     reward: Floats
-    transition: Floats
+    values: Floats
     visits: Floats
     cells: Ints
 
     def losses(self, members: Ints, policy: int, hypotheses: Ints | None = None) -> Floats:
         values = self.values
         if hypotheses is not None:
-            values = np.ascontiguousarray(values[..., hypotheses])
-        H, S, A, F = values.shape
-        squares = np.empty((H * S * A, F))
-        played = self.cells[policy].reshape(H, S)
-        kernel.bellman_squares(values, self.reward, self.transition, played, squares)
-        out = np.empty((members.size, F))
+            values = np.ascontiguousarray(values[:, hypotheses])
+        game, played = self.game, self.cells[policy]
+        squares = np.empty(values.shape)
+        kernel.bellman_squares(game.layers, game.probability, self.reward, values, played, squares)
+        out = np.empty((members.size, values.shape[1]))
         kernel.losses(self.visits, self.cells, members, squares, out)
         return out
 
@@ -149,30 +149,29 @@ def discrepancies(instance: Instance, hypotheses: str | None = None) -> list[Dis
 
 
 def occupancies(instance: Instance) -> tuple[Floats, Ints]:
-    """visits and cells, both (M, H S), of every joint pure policy under the true game."""
+    """visits and cells, both (M, N), of every joint pure policy under the true game."""
     game, policies = instance.game, instance.policies
-    shape = (policies.size, game.horizon, game.states)
+    shape = (policies.size, game.rewards.shape[1])
     visits, cells = np.empty(shape), np.empty(shape, dtype=np.int64)
     kernel.occupancies(
-        game.transition,
+        game.layers,
+        game.probability,
         game.initial,
-        policies.stacked,
+        policies.flat,
         policies.offsets,
         game.strides,
         visits,
         cells,
     )
-    return visits.reshape(policies.size, -1), cells.reshape(policies.size, -1)
+    return visits, cells
 
 
 def _of_models(instance: Instance, name: str | None, models: ModelClass) -> list[Discrepancy]:
     visits, cells = occupancies(instance)
-    P = models.transitions
-    F, S = models.size, instance.game.states
-    rows = P.reshape(F, -1, S)
-    squares = np.empty((rows.shape[1], F))
-    kernel.hellinger_squares(rows, rows[models.truth], squares)
-    table = np.empty((visits.shape[0], F))
+    P, rows = models.probabilities, instance.game.layers.rows
+    squares = np.empty((rows.size - 1, models.size))
+    kernel.hellinger_squares(rows, P, P[models.truth], squares)
+    table = np.empty((visits.shape[0], models.size))
     kernel.losses(visits, cells, np.arange(visits.shape[0]), squares, table)
     # e <= R sqrt(2 H D) at D = D(pi; f): true of exact numbers, so it removes only rounding noise
     # where a model cannot be told from the truth.
@@ -188,16 +187,16 @@ def _of_models(instance: Instance, name: str | None, models: ModelClass) -> list
 def _of_values(instance: Instance, classes: ValueClass) -> list[Discrepancy]:
     visits, cells = occupancies(instance)
     game = instance.game
-    H, S = game.horizon, game.states
     truth = instance.payoffs.reshape(game.agents, -1)
+    starts = cells[:, : game.initial.size]
     found: list[Discrepancy] = []
-    for i, values in enumerate(classes.per_agent):
-        innermost = np.ascontiguousarray(np.moveaxis(values, 0, -1))
-        first = innermost[0].reshape(-1, values.shape[0])
-        # V_f^{i,pi} = E_rho f_1(s, pi_1(s)); step 0 owns the first S entries of `cells`.
-        errors = np.einsum("s,msf->mf", game.initial, first[cells[:, :S]]) - truth[i][:, None]
-        residuals = Residuals(innermost, game.reward[i], game.transition, visits, cells)
+    for i, values in enumerate(classes.flat):
+        innermost = np.ascontiguousarray(values.reshape(values.shape[0], -1).T)
+        # V_f^{i,pi} = E_rho f_1(s, pi_1(s)), s in the first layer.
+        errors = np.einsum("s,msf->mf", game.initial, innermost[starts]) - truth[i][:, None]
+        residuals = Residuals(game, game.rewards[i], innermost, visits, cells)
         own = np.concatenate([residuals.losses(np.array([q]), q) for q in range(len(visits))])
         # e <= sqrt(H D) at D = D(pi; f, pi), as above.
-        found.append(ValueDiscrepancy(np.minimum(errors, np.sqrt(H * own)), own, residuals))
+        ceiling = np.sqrt(game.horizon * own)
+        found.append(ValueDiscrepancy(np.minimum(errors, ceiling), own, residuals))
     return found

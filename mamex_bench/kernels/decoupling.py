@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mamex_bench.kernels._jit import jit
+from mamex_bench.kernels.layers import Layers
 from mamex_bench.kernels.values import joint_action, unravel
 
 Floats = NDArray[np.float64]
@@ -21,7 +22,8 @@ ROUNDING = 1e-12
 
 @jit
 def occupancies(
-    transition: Floats,
+    layers: Layers,
+    probability: Floats,
     initial: Floats,
     tables: Ints,
     offsets: Ints,
@@ -29,80 +31,77 @@ def occupancies(
     visits: Floats,
     cells: Ints,
 ) -> None:
-    """Probability that each joint pure policy visits (h, s), and the cell (h, s, a) it plays there.
+    """Probability that each joint pure policy visits state x, and the row x * A + a it plays there.
 
-    d_{h+1}(t) = sum_s d_h(s) P_h(t | s, pi_h(s)).
+    d(y) = sum_x d(x) P(y | x, pi(x)).
 
-    transition (H, S, A, S); visits (M, H, S); cells (M, H, S), the flat index of (h, s, pi_h(s)).
+    probability (nnz,); initial: over the first layer; visits (M, N); cells (M, N) rows.
     """
-    H, S, A, _ = transition.shape
+    N = visits.shape[1]
+    last = layers.first[layers.first.shape[0] - 3]
     members = np.empty(strides.shape[0], np.int64)
     for q in range(visits.shape[0]):
         unravel(q, offsets, members)
         visits[q] = 0.0
-        visits[q, 0] = initial
-        for h in range(H):
-            for s in range(S):
-                a = joint_action(tables, offsets, strides, members, h, s)
-                cells[q, h, s] = (h * S + s) * A + a
-                if h + 1 < H:
-                    for t in range(S):
-                        visits[q, h + 1, t] += visits[q, h, s] * transition[h, s, a, t]
+        visits[q, : initial.shape[0]] = initial
+        for x in range(N):
+            row = x * layers.actions + joint_action(tables, offsets, strides, members, x)
+            cells[q, x] = row
+            if x < last and visits[q, x] > 0.0:
+                for k in range(layers.rows[row], layers.rows[row + 1]):
+                    visits[q, layers.following[k]] += visits[q, x] * probability[k]
 
 
 @jit
-def hellinger_squares(models: Floats, truth: Floats, out: Floats) -> None:
-    """D_H^2 = (1/2) sum_t (sqrt p_t - sqrt q_t)^2, exactly 0 where the rows agree.
+def hellinger_squares(rows: Ints, models: Floats, truth: Floats, out: Floats) -> None:
+    """D_H^2 = (1/2) sum_y (sqrt p_y - sqrt q_y)^2, exactly 0 where the rows agree.
 
-    models (F, C, S), truth (C, S), out (C, F).
+    rows (C+1,), entries of row c are rows[c] .. rows[c+1]-1; models (F, nnz), truth (nnz,);
+    out (C, F).
     """
-    F, C, S = models.shape
-    root = np.empty(S)
-    for c in range(C):
-        for t in range(S):
-            root[t] = np.sqrt(truth[c, t])
-        for f in range(F):
+    root = np.sqrt(truth)
+    for c in range(out.shape[0]):
+        for f in range(out.shape[1]):
             total = 0.0
-            for t in range(S):
-                gap = np.sqrt(models[f, c, t]) - root[t]
+            for k in range(rows[c], rows[c + 1]):
+                gap = np.sqrt(models[f, k]) - root[k]
                 total += gap * gap
             out[c, f] = 0.5 * total
 
 
 @jit
 def bellman_squares(
-    values: Floats, reward: Floats, transition: Floats, cells: Ints, out: Floats
+    layers: Layers, probability: Floats, reward: Floats, values: Floats, cells: Ints, out: Floats
 ) -> None:
-    """(f_h - T_h^pi f_{h+1})^2 at every cell, T_h^pi g = r_h + E g(s', pi_{h+1}(s')).
+    """(f - T^pi f)^2 at every row, T^pi g (x, a) = r(x, a) + E g(y, pi(y)).
 
-    Residuals up to `ROUNDING` count as 0. values (H, S, A, F), reward (H, S, A),
-    transition (H, S, A, S), cells (H, S) of the policy, out (H S A, F).
+    Residuals up to `ROUNDING` count as 0. probability (nnz,), reward (N, A), values (N A, F),
+    cells (N,) rows that the policy plays, out (N A, F).
     """
-    H, S, A, F = values.shape
-    flat = values.reshape(H * S * A, F)
-    for h in range(H):
-        for s in range(S):
-            for a in range(A):
-                c = (h * S + s) * A + a
-                for f in range(F):
-                    out[c, f] = flat[c, f] - reward[h, s, a]
-                if h + 1 < H:
-                    for t in range(S):
-                        p = transition[h, s, a, t]
-                        if p > 0.0:
-                            later = flat[cells[h + 1, t]]
-                            for f in range(F):
-                                out[c, f] -= p * later[f]
-                for f in range(F):
-                    residual = out[c, f]
-                    out[c, f] = residual * residual if abs(residual) > ROUNDING else 0.0
+    C, F = values.shape
+    A = layers.actions
+    last = layers.first[layers.first.shape[0] - 3]
+    for c in range(C):
+        x, a = c // A, c % A
+        for f in range(F):
+            out[c, f] = values[c, f] - reward[x, a]
+        if x < last:
+            for k in range(layers.rows[c], layers.rows[c + 1]):
+                p = probability[k]
+                if p > 0.0:
+                    later = values[cells[layers.following[k]]]
+                    for f in range(F):
+                        out[c, f] -= p * later[f]
+        for f in range(F):
+            residual = out[c, f]
+            out[c, f] = residual * residual if abs(residual) > ROUNDING else 0.0
 
 
 @jit
 def losses(visits: Floats, cells: Ints, members: Ints, squares: Floats, out: Floats) -> None:
-    """D(q; f) = sum_{h,s} d^q_h(s) squares[(h, s, q_h(s)), f] for q in members; out (m, F).
+    """D(q; f) = sum_x d^q(x) squares[(x, q(x)), f] for q in members; out (m, F).
 
-    visits, cells (M, H S); squares (C, F).
+    visits, cells (M, N); squares (N A, F).
     """
     for k in range(members.shape[0]):
         q = members[k]
