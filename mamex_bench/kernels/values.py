@@ -35,11 +35,11 @@ def unravel(index: int, offsets: Ints, members: Ints) -> None:
 
 
 @jit
-def add_expectation(row: Floats, following: NDArray[np.int32], values: Floats, now: Floats) -> None:
-    """now[i, b] += sum_k row[k, b] values[following[k], i, b].
+def add_expectation(row: Floats, following: NDArray[np.int32], later: Floats, now: Floats) -> None:
+    """now[i, b] += sum_k row[k, b] later[following[k], i, b].
 
     Four states per pass, so that `now` is loaded and stored a quarter as often.
-    row (E, B), following (E,), values (states, n, B), now (n, B).
+    row (E, B), following (E,), later (states, n, B), now (n, B).
     """
     n, B = now.shape
     whole = following.shape[0] // 4 * 4
@@ -47,14 +47,14 @@ def add_expectation(row: Floats, following: NDArray[np.int32], values: Floats, n
         t, u, v, w = following[k], following[k + 1], following[k + 2], following[k + 3]
         for i in range(n):
             for b in range(B):
-                now[i, b] += (row[k, b] * values[t, i, b] + row[k + 1, b] * values[u, i, b]) + (
-                    row[k + 2, b] * values[v, i, b] + row[k + 3, b] * values[w, i, b]
+                now[i, b] += (row[k, b] * later[t, i, b] + row[k + 1, b] * later[u, i, b]) + (
+                    row[k + 2, b] * later[v, i, b] + row[k + 3, b] * later[w, i, b]
                 )
     for k in range(whole, following.shape[0]):
         t = following[k]
         for i in range(n):
             for b in range(B):
-                now[i, b] += row[k, b] * values[t, i, b]
+                now[i, b] += row[k, b] * later[t, i, b]
 
 
 @jit
@@ -73,32 +73,78 @@ def policy_values(
 
     V(x) = r(x, pi(x)) + sum_y P(y | x, pi(x)) V(y), from the last layer to the first.
 
-    probability (nnz, B), models innermost; reward (n, N, A); initial: over the first layer;
-    order: the states to look at, descending, the others keep value 0;
-    tables (sum m_i, N), offsets (n+1,), strides (n,); out (B, n, M).
+    probability (nnz, B), models innermost, entries counted from the first state of their layer;
+    reward (n, N, A); initial: over the first layer; order: the states to look at, descending, the
+    others keep value 0; tables (sum m_i, N), offsets (n+1,), strides (n,); out (B, n, M).
     """
     n, A, B = reward.shape[0], layers.actions, probability.shape[1]
+    H = layers.first.shape[0] - 2
+    widest = (layers.first[1:] - layers.first[:-1]).max()
     members = np.empty(n, np.int64)
-    last = layers.first[layers.first.shape[0] - 3]
-    values = np.zeros((layers.first[layers.first.shape[0] - 1], n, B))
+    # Two layers at a time, so that they stay in the first-level cache.
+    now = np.zeros((widest, n, B))
+    later = np.zeros((widest, n, B))
     for policy in range(out.shape[2]):
         unravel(policy, offsets, members)
-        for x in order:
-            a = joint_action(tables, offsets, strides, members, x)
-            for i in range(n):
-                r = reward[i, x, a]
-                for b in range(B):
-                    values[x, i, b] = r
-            if x < last:
-                begin, end = layers.rows[x * A + a], layers.rows[x * A + a + 1]
-                following = layers.following[begin:end]
-                add_expectation(probability[begin:end], following, values, values[x])
+        k = 0
+        for h in range(H - 1, -1, -1):
+            now, later = later, now
+            first = layers.first[h]
+            while k < order.shape[0] and order[k] >= first:
+                x = order[k]
+                k += 1
+                a = joint_action(tables, offsets, strides, members, x)
+                value = now[x - first]
+                for i in range(n):
+                    r = reward[i, x, a]
+                    for b in range(B):
+                        value[i, b] = r
+                if h < H - 1:
+                    begin, end = layers.rows[x * A + a], layers.rows[x * A + a + 1]
+                    following = layers.following[begin:end]
+                    add_expectation(probability[begin:end], following, later, value)
         for i in range(n):
             for b in range(B):
                 total = 0.0
                 for x in range(initial.shape[0]):
-                    total += initial[x] * values[x, i, b]
+                    if initial[x] > 0.0:
+                        total += initial[x] * now[x, i, b]
                 out[b, i, policy] = total
+
+
+@jit
+def model_values(
+    layers: Layers,
+    probability: Floats,
+    reward: Floats,
+    initial: Floats,
+    order: Ints,
+    tables: Ints,
+    offsets: Ints,
+    strides: Ints,
+    out: Floats,
+) -> None:
+    """`policy_values` of a single model: probability (nnz,), reward (n, N, A), out (n, M).
+
+    Without an inner loop over models there is nothing to fill vectors with, and plain loops win.
+    """
+    n, A = reward.shape[0], layers.actions
+    members = np.empty(n, np.int64)
+    values = np.zeros((layers.first[layers.first.shape[0] - 1], n))
+    for policy in range(out.shape[1]):
+        unravel(policy, offsets, members)
+        for x in order:
+            a = joint_action(tables, offsets, strides, members, x)
+            for i in range(n):
+                values[x, i] = reward[i, x, a]
+            for k in range(layers.rows[x * A + a], layers.rows[x * A + a + 1]):
+                for i in range(n):
+                    values[x, i] += probability[k] * values[layers.following[k], i]
+        for i in range(n):
+            total = 0.0
+            for x in range(initial.shape[0]):
+                total += initial[x] * values[x, i]
+            out[i, policy] = total
 
 
 @jit

@@ -19,7 +19,7 @@ BLOCK_BYTES = 1 << 19
 
 def possible_entries(probabilities: Floats) -> NDArray[np.bool_]:
     """(nnz,): entries that some model (F, nnz) of a class gives positive probability."""
-    possible: NDArray[np.bool_] = (probabilities > 0.0).any(axis=0)
+    possible: NDArray[np.bool_] = np.asarray((probabilities > 0.0).any(axis=0))
     return possible
 
 
@@ -54,31 +54,29 @@ def checked_payoffs(game: Game, policies: PurePolicies, probabilities: Floats) -
     possible, layers = possible_entries(probabilities), game.layers
     reached = reachable(game, probabilities)[: game.rewards.shape[1]]
     order = np.ascontiguousarray(np.flatnonzero(reached)[::-1])
-    # Entries that no model of the class can take are left out of the sums.
+    F = probabilities.shape[0]
+    out = np.empty((F, game.agents, policies.size))
+    common = (game.rewards, game.initial, order, policies.flat, policies.offsets, game.strides)
+    if F == 1:
+        kernel.model_values(layers, probabilities[0], *common, out[0])
+        return out
+    # Entries that no model of the class can take are left out; the others say where in its layer
+    # the next state is.
+    layer = np.searchsorted(layers.first, layers.following, side="right") - 1
     kept = Layers(
         layers.first,
         np.concatenate([[0], np.cumsum(possible)])[layers.rows],
-        layers.following[possible],
+        (layers.following - layers.first[layer])[possible].astype(np.int32),
         layers.actions,
     )
-    F = probabilities.shape[0]
-    out = np.empty((F, game.agents, policies.size))
+    if not possible.all():
+        probabilities = probabilities[:, possible]
     # Eight models fill a cache line; more only while the block's transitions fit the cache.
-    per_model = max(8 * int(possible.sum()) // game.horizon, 1)
+    per_model = max(8 * probabilities.shape[1] // game.horizon, 1)
     block = int(np.clip(BLOCK_BYTES // per_model // 8 * 8, 8, 64))
     for first in range(0, F, block):
-        innermost = np.ascontiguousarray(probabilities[first : first + block, possible].T)
-        kernel.policy_values(
-            kept,
-            innermost,
-            game.rewards,
-            game.initial,
-            order,
-            policies.flat,
-            policies.offsets,
-            game.strides,
-            out[first : first + block],
-        )
+        innermost = np.ascontiguousarray(probabilities[first : first + block].T)
+        kernel.policy_values(kept, innermost, *common, out[first : first + block])
     return out
 
 
