@@ -130,7 +130,7 @@ def population(game: MarkovGame, limit: int, seed: int, family: str) -> PurePoli
     if all(tables is not None for tables in every):
         return PurePolicies([tables for tables in every if tables is not None])
     joint = backward_induction(game, "nash").policy.joint
-    reached = reachable_states(game.transition[None], game.initial)
+    reached = reachable_states(game)
     return PurePolicies(
         [
             _around(game, joint, reached, i, size, seed, family) if tables is None else tables

@@ -9,9 +9,9 @@ import numpy as np
 
 from mamex_bench.errors import InputError
 from mamex_bench.model._arrays import Floats, positive_integer
+from mamex_bench.model.evaluation import policy_action_values
 from mamex_bench.model.game import MarkovGame
 from mamex_bench.model.hypotheses import ModelClass, ValueClass
-from mamex_bench.model.instance import policy_action_values
 from mamex_bench.model.policies import PurePolicies
 
 VALUE_LIMIT = 4096
