@@ -25,6 +25,7 @@ from mamex_bench.runs.results import DONE, NOT_APPLICABLE, run_arrays
 from mamex_bench.runs.store import RunKey, Store, undamaged
 
 TOLERANCE = 1e-9
+BLOCK_NUMBERS = 2_000_000  # of the Markov profiles that are recomputed at once
 
 
 @dataclass
@@ -314,13 +315,19 @@ def _check_markov_run(
     times: Ints,
     found: Verification,
 ) -> None:
-    joint = np.stack([archive.dense(row) for row in range(len(archive))])
-    proper = bool((joint >= 0.0).all()) and float(np.abs(joint.sum(axis=3) - 1).max()) < TOLERANCE
+    proper, headline, inside = True, [], []
+    block = max(1, BLOCK_NUMBERS // int(np.prod(archive.shape)))
+    for begin in range(0, len(archive), block):
+        members = range(begin, min(begin + block, len(archive)))
+        joint = np.stack([archive.dense(row) for row in members])
+        proper &= bool((joint >= 0.0).all())
+        proper &= float(np.abs(joint.sum(axis=-1) - 1.0).max()) < TOLERANCE
+        headline.append(recompute.markov_gaps(instance.game, joint, key.concept))
+        inside.append(recompute.markov_class_gaps(instance.game, instance.policies, joint))
     found.expect("sets of profiles", key.owner, proper, "a stored profile is no distribution")
-    exact = recompute.markov_gaps(instance.game, joint, key.concept)
-    found.compare("gaps of profiles", key.owner, arrays["gaps"][archive.kept], exact)
-    inside = recompute.markov_class_gaps(instance.game, instance.policies, joint)
-    found.compare("gaps of profiles", key.owner, arrays["class_gaps"][archive.kept], inside)
+    for stored, recomputed in (("gaps", headline), ("class_gaps", inside)):
+        kept = arrays[stored][archive.kept]
+        found.compare("gaps of profiles", key.owner, kept, np.concatenate(recomputed))
     exact = _mean_of_worst(arrays, times)
     found.compare("gaps of outputs", key.owner, arrays["output_gaps"], exact)
 

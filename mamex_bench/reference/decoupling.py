@@ -12,40 +12,43 @@ import numpy.typing as npt
 
 from mamex_bench.model.hypotheses import ModelClass, ValueClass
 from mamex_bench.model.instance import Instance
+from mamex_bench.reference.rows import Rows, rows_of
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
 def joint_actions(instance: Instance, index: int) -> Ints:
-    """(H, S): the joint actions of joint policy `index`, agents in mixed radix, 0 slowest."""
+    """(N,): the joint actions of joint policy `index`, agents in mixed radix, 0 slowest."""
     members = np.unravel_index(index, instance.policies.counts)
-    joint = np.zeros((instance.game.horizon, instance.game.states), dtype=np.int64)
+    joint = np.zeros(instance.policies.tables[0][0].size, dtype=np.int64)
     for count, table, member in zip(instance.game.action_counts, instance.policies.tables, members):
-        joint = joint * count + table[member]
+        joint = joint * count + table[member].reshape(-1)
     return joint
 
 
-def model_values(transitions: Floats, reward: Floats, initial: Floats, joint: Ints) -> Floats:
-    """(F,): value of one joint policy under each model (F, H, S, A, S), reward (H, S, A)."""
-    F, H, S = transitions.shape[:3]
-    values = np.zeros((F, S))
-    for h in reversed(range(H)):
-        rows = np.stack([transitions[:, h, s, joint[h, s]] for s in range(S)], axis=1)
-        gains = np.array([reward[h, s, joint[h, s]] for s in range(S)])
-        values = gains + np.einsum("fst,ft->fs", rows, values)
-    return np.einsum("s,fs->f", initial, values)
+def model_values(
+    rows: Rows, probabilities: Floats, reward: Floats, initial: Floats, joint: Ints
+) -> Floats:
+    """(F,): value of one joint policy under each model (F, nnz), reward (N, A)."""
+    values = reward[np.arange(joint.size), joint] + np.zeros((len(probabilities), 1))
+    for h in reversed(range(rows.horizon - 1)):
+        entries, begin = rows.chosen(h, joint)
+        later = probabilities[:, entries] * values[:, rows.after[entries]]
+        values[:, rows.layer(h)] += np.add.reduceat(later, begin, axis=1)
+    return np.einsum("s,fs->f", initial, values[:, : initial.size])
 
 
-def visits(transition: Floats, initial: Floats, joint: Ints) -> Floats:
-    """(H, S): probability that the policy visits each state at each step."""
-    H, S = transition.shape[:2]
-    out = np.zeros((H, S))
-    out[0] = initial
-    for h in range(H - 1):
-        for s in range(S):
-            out[h + 1] += out[h, s] * transition[h, s, joint[h, s]]
-    return out
+def visits(rows: Rows, initial: Floats, joint: Ints) -> Floats:
+    """(N,): probability that the policy visits each state."""
+    out = np.zeros(rows.first[-1])
+    out[: initial.size] = initial
+    for x in range(rows.first[rows.horizon]):
+        if out[x] > 0.0:
+            row = x * rows.actions + joint[x]
+            entries = slice(rows.starts[row], rows.starts[row + 1])
+            out[rows.after[entries]] += out[x] * rows.probability[entries]
+    return out[: joint.size]
 
 
 class Definition:
@@ -57,53 +60,48 @@ class Definition:
 
     def __init__(self, instance: Instance, hypotheses: str | None, agent: int) -> None:
         game, classes = instance.game, instance.hypothesis(hypotheses)
-        self.game, self.classes, self.agent = game, classes, agent
+        rows = rows_of(game)
+        self.rows, self.classes, self.reward, self.agent = rows, classes, rows.reward[agent], agent
         self.joints = [joint_actions(instance, q) for q in range(instance.policies.size)]
-        self.visits = [visits(game.transition, game.initial, joint) for joint in self.joints]
-        reward, states = game.reward[agent], np.arange(game.states)
-        true = [
-            model_values(game.transition[None], reward, game.initial, joint)[0]
-            for joint in self.joints
-        ]
+        self.visits = [visits(rows, game.initial, joint) for joint in self.joints]
+        models = [rows.probability]
         if isinstance(classes, ModelClass):
-            P = classes.transitions
-            values = [model_values(P, reward, game.initial, joint) for joint in self.joints]
+            models.extend(classes.transitions.reshape(classes.size, -1))
+        P = np.stack(models)
+        under = np.stack(
+            [model_values(rows, P, self.reward, game.initial, joint) for joint in self.joints]
+        )
+        true, values = under[:, :1], under[:, 1:]
+        if isinstance(classes, ModelClass):
             # D_H^2 = 1 - sum sqrt(p q) = (1/2) sum (sqrt p - sqrt q)^2.
-            squares = 0.5 * ((np.sqrt(P) - np.sqrt(game.transition)) ** 2).sum(axis=-1)
-            every = range(len(self.joints))
-            self.table = np.array([self._along(squares, q) for q in every])
+            differences = (np.sqrt(P[1:]) - np.sqrt(P[0])) ** 2
+            squares = 0.5 * np.add.reduceat(differences, rows.starts[:-1], axis=1)
+            self.table = np.array([self._along(squares, q) for q in range(len(self.joints))])
         elif isinstance(classes, ValueClass):
-            first = classes.per_agent[agent][:, 0]
-            values = [
-                np.einsum("s,fs->f", game.initial, first[:, states, joint[0]])
-                for joint in self.joints
-            ]
+            f = classes.per_agent[agent].reshape(-1, *self.reward.shape)
+            states = np.arange(game.initial.size)
+            first = [f[:, states, joint[states]] for joint in self.joints]
+            values = np.einsum("s,mfs->mf", game.initial, np.stack(first))
         else:
             raise TypeError("the decoupling coefficient of a linear class is infinite")
-        self.errors: Floats = np.stack(values) - np.array(true)[:, None]
+        self.errors: Floats = values - true
 
     def _along(self, squares: Floats, q: int) -> Floats:
-        """(F,): expected sum of squares (F, H, S, A) along data policy q."""
-        H, S = squares.shape[1:3]
-        total = np.zeros(squares.shape[0])
-        for h in range(H):
-            for s in range(S):
-                total += self.visits[q][h, s] * squares[:, h, s, self.joints[q][h, s]]
-        return total
+        """(F,): expected sum of squares (F, N A) along data policy q."""
+        visited = np.flatnonzero(self.visits[q])
+        played = visited * self.rows.actions + self.joints[q][visited]
+        return squares[:, played] @ self.visits[q][visited]
 
     def squares(self, policy: int) -> Floats:
-        """(F, H, S, A): (f_h - T_h^{i,pi} f_{h+1})^2 of action values."""
+        """(F, N A): (f_h - T_h^{i,pi} f_{h+1})^2 of action values."""
         assert isinstance(self.classes, ValueClass)
-        game, f, joint = self.game, self.classes.per_agent[self.agent], self.joints[policy]
-        H, S = joint.shape
-        residuals = np.empty_like(f)
-        for h in range(H):
-            target: Floats = np.broadcast_to(game.reward[self.agent, h], f[:, h].shape)
-            if h + 1 < H:
-                later = np.stack([f[:, h + 1, t, joint[h + 1, t]] for t in range(S)], axis=1)
-                target = target + np.einsum("sat,ft->fsa", game.transition[h], later)
-            residuals[:, h] = f[:, h] - target
-        return residuals**2
+        rows, joint = self.rows, self.joints[policy]
+        f = self.classes.per_agent[self.agent].reshape(-1, *self.reward.shape)
+        later = np.zeros((f.shape[0], rows.first[-1]))  # nothing after the end
+        later[:, : joint.size] = f[:, np.arange(joint.size), joint]
+        steps = [rows.expected(h, later) for h in range(rows.horizon)]
+        residuals = f - (self.reward + np.concatenate(steps, axis=1))
+        return residuals.reshape(f.shape[0], -1) ** 2
 
     def losses(self, members: Ints, policy: int) -> Floats:
         """(len(members), F): D(q; f, policy) of each data policy q of `members`."""

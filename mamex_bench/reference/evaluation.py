@@ -3,6 +3,9 @@
 Values are computed forwards, from the probabilities of being in each state, where the fast code
 goes backwards. Best responses come twice: by recursion over own actions, and by trying out every
 policy one after the other, which only tiny games allow.
+
+Payoffs of pure policies walk over the rows of any game. What concerns Markov joint policies is for
+dense games: give it a layered game's dense form and `rows.padded` tables.
 """
 
 from __future__ import annotations
@@ -13,8 +16,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mamex_bench.model.game import MarkovGame
+from mamex_bench.model.game import Game, MarkovGame
 from mamex_bench.model.policies import PurePolicies
+from mamex_bench.reference.rows import Rows, rows_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -50,32 +54,37 @@ def value(game: MarkovGame, joint: Floats, agent: int, transition: Floats | None
     return total
 
 
-def payoffs(game: MarkovGame, policies: PurePolicies, transition: Floats | None = None) -> Floats:
-    """(n, m_0, ..., m_{n-1}): every joint pure policy on its own, under the game's or a model."""
+def payoffs(game: Game, policies: PurePolicies, transition: Floats | None = None) -> Floats:
+    """(n, m_0, ..., m_{n-1}): every joint pure policy on its own, under the game's or a model.
+
+    transition: (H, S, A, S), or (nnz,) for a layered game.
+    """
+    rows = rows_of(game)
+    P = rows.probability if transition is None else transition.reshape(-1)
+    tables = [table.reshape(len(table), -1) for table in policies.tables]
     out = np.empty((game.agents, *policies.counts))
     for members in itertools.product(*map(range, policies.counts)):
-        for agent, total in enumerate(_pure_values(game, policies, members, transition)):
+        played = [table[m] for table, m in zip(tables, members)]
+        for agent, total in enumerate(_pure_values(game, rows, P, played)):
             out[(agent, *members)] = total
     return out
 
 
-def _pure_values(
-    game: MarkovGame, policies: PurePolicies, members: Sequence[int], transition: Floats | None
-) -> list[float]:
-    """Returns of one joint pure policy, forwards; visits only states of positive probability."""
-    P = game.transition if transition is None else transition
+def _pure_values(game: Game, rows: Rows, P: Floats, played: Sequence[Ints]) -> list[float]:
+    """Returns when agent i plays played[i] (N,), forwards; visits only what can be visited."""
     totals = [0.0] * game.agents
-    now = {s: float(p) for s, p in enumerate(game.initial) if p > 0.0}
-    for h in range(game.horizon):
+    now = {x: p for x, p in enumerate(game.initial.tolist()) if p > 0.0}
+    for _ in range(game.horizon):
         later: dict[int, float] = {}
-        for s, probability in now.items():
-            chosen = [policies.tables[i][m, h, s] for i, m in enumerate(members)]
-            a = joint_number(chosen, game.action_counts)
+        for x, probability in now.items():
+            a = joint_number([table[x] for table in played], game.action_counts)
             for i in range(game.agents):
-                totals[i] += probability * float(game.reward[i, h, s, a])
-            for t in range(game.states):
-                if P[h, s, a, t] > 0.0:
-                    later[t] = later.get(t, 0.0) + probability * float(P[h, s, a, t])
+                totals[i] += probability * float(rows.reward[i, x, a])
+            row = x * game.actions + a
+            entries = slice(rows.starts[row], rows.starts[row + 1])
+            for y, p in zip(rows.after[entries].tolist(), P[entries].tolist()):
+                if p > 0.0:
+                    later[y] = later.get(y, 0.0) + probability * p
         now = later
     return totals
 
