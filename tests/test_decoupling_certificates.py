@@ -47,7 +47,9 @@ def test_residuals_that_are_rounding_count_as_none() -> None:
     cells = (np.arange(9).reshape(3, 3) * 4 + joint).astype(np.int64)
     out = np.empty((36, 2))
     values = np.stack([Q, Q + 1e-9], axis=-1)
-    bellman_squares(values, game.reward[0], game.transition, cells, out)
+    bellman_squares(
+        game.layers, game.probability, game.rewards[0], values.reshape(36, 2), cells.ravel(), out
+    )
     assert (out[:, 0] == 0.0).all()
     assert out[:, 1].max() == pytest.approx(1e-18, rel=1e-4)
 

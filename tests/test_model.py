@@ -92,7 +92,7 @@ def put(where, value):
             "reward has shape (1, 2, 3, 4): expected (n, H, S, A) = (2, ",
             {"reward": np.ones((1, 2, 3, 4))},
         ),
-        ("initial has shape (2,): expected (S,) = (3,)", {"initial": np.full(2, 0.5)}),
+        ("initial has shape (2,): expected one entry per first state = (3,)", {"initial": np.full(2, 0.5)}),
         ("initial[] sums to 1.33333333333", {"initial": put(0, 2 / 3)}),
         (
             "4 joint actions: expected the product of action_counts (2, 3)",
@@ -171,8 +171,12 @@ def test_inverse_transform_tables_end_at_one_and_skip_the_impossible(own):
             lambda: PurePolicies([tables(), np.ones((3, 2, 2), int)]),
         ),
         (
-            "policies[0] has shape (2, 3): expected 3 dimensions",
-            lambda: PurePolicies([np.ones((2, 3), int)]),
+            "policies[0] has shape (3,): expected 3 or 2 dimensions",
+            lambda: PurePolicies([np.ones(3, int)]),
+        ),
+        (
+            "policies[0] has shape (2, 3): expected (m_i, H, S) = (2, 2, 3)",
+            lambda: Instance(game(), PurePolicies([np.ones((2, 3), int)] * 2)),
         ),
         ("policies[0] holds a negative action", lambda: PurePolicies([tables() - 1])),
         ("policies is empty", lambda: PurePolicies([])),
