@@ -68,7 +68,10 @@ class Focus(NamedTuple):
 
 
 def record(evidence: Any, states: Ints, actions: Ints) -> None:
-    """Add one trajectory: states (H+1,), joint actions (H,). Compiled code only."""
+    """Add one trajectory: states (H+1,), numbered across layers, and joint actions (H,).
+
+    Compiled code only.
+    """
     raise TypeError("record runs inside compiled kernels only")
 
 

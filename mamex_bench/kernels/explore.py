@@ -17,6 +17,7 @@ import mamex_bench.kernels.model_evidence
 import mamex_bench.kernels.value_evidence  # noqa: F401
 from mamex_bench.kernels._jit import jit
 from mamex_bench.kernels.evidence import Focus, focused_payoffs, payoffs, record
+from mamex_bench.kernels.layers import Layers
 from mamex_bench.kernels.simulate import draw, episode
 
 Floats = NDArray[np.float64]
@@ -77,7 +78,7 @@ def certify(evidence: Any, watch: Watch, out: Floats) -> None:
 
 @jit
 def record_one(evidence: Any, states: Ints, actions: Ints) -> None:
-    """One trajectory, for a learner that is stepped from outside."""
+    """One trajectory, states numbered across layers, for a learner stepped from outside."""
     record(evidence, states, actions)
 
 
@@ -91,7 +92,8 @@ def payoffs_at(evidence: Any, entries: Ints, out: Floats) -> None:
 def advance(
     evidence: Any,
     watch: Watch,
-    cumulative_transition: Floats,
+    layers: Layers,
+    cumulative: Floats,
     cumulative_initial: Floats,
     joint: Ints,
     draws: Floats,
@@ -102,12 +104,13 @@ def advance(
 ) -> int:
     """Play episodes with the watched profile while it stays an equilibrium within `tolerance`.
 
-    draws (B, H+2): joint policy, first state, transitions; joint (M, H, S). `certified` says that
-    `gains` (n,) already holds the certificate for the coming episode. Adds the positive part of
-    each episode's gains to `slack` (n,). Returns the number of episodes played; if fewer than B,
-    the profile must be solved anew before the next.
+    cumulative (nnz,), cumulative_initial: sampling tables; joint (M, N): joint actions;
+    draws (B, H+2): joint policy, first state, transitions. `certified` says that `gains` (n,)
+    already holds the certificate for the coming episode. Adds the positive part of each episode's
+    gains to `slack` (n,). Returns the number of episodes played; if fewer than B, the profile must
+    be solved anew before the next.
     """
-    H = joint.shape[1]
+    H = draws.shape[1] - 2
     n = gains.shape[0]
     states = np.empty(H + 1, np.int64)
     actions = np.empty(H, np.int64)
@@ -121,7 +124,8 @@ def advance(
             slack[i] += max(gains[i], 0.0)
         policy = draw(watch.cumulative, draws[k, 0])
         episode(
-            cumulative_transition,
+            layers,
+            cumulative,
             cumulative_initial,
             joint[policy],
             draws[k, 1:],

@@ -51,6 +51,20 @@ def position(layers: Layers, row: int, state: int) -> int:
 
 
 @jit
+def foreign_step(layers: Layers, states: Ints, actions: Ints) -> int:
+    """The first step h at which a trajectory is none of this game, or -1.
+
+    states (H+1,), numbered across layers; actions (H,), joint.
+    """
+    for h in range(actions.shape[0]):
+        x, a = states[h], actions[h]
+        inside = layers.first[h] <= x < layers.first[h + 1] and 0 <= a < layers.actions
+        if not inside or position(layers, x * layers.actions + a, states[h + 1]) < 0:
+            return h
+    return -1
+
+
+@jit
 def cumulate(rows: Ints, probability: Floats, out: Floats) -> None:
     """Running sums within each row, exactly 1 from the last positive entry on; out (nnz,).
 

@@ -18,12 +18,15 @@ Ints = NDArray[np.int64]
 
 
 class Regression(NamedTuple):
-    """Ridge regression on features (H, S, A, d), per step.
+    """Ridge regression per step, on features (N, A, d) and rewards (n, N, A).
 
+    begins (H+2,): layer h holds the states begins[h] .. begins[h+1]-1;
     gram (H, d, d): ridge I + sum phi phi^T, and its inverse; response (n, H, d): sum phi r_i;
-    onward (H, d, S): sum of phi over visits that went on to s'; weight (H,): 1 or 0 (ignored).
+    onward (N + ends, d): sum of phi over visits that went on to x'; weight (H,): 1, or 0 for a
+    step that is ignored.
     """
 
+    begins: Ints
     features: Floats
     reward: Floats
     gram: Floats
@@ -66,18 +69,18 @@ def invert(matrix: Floats, out: Floats) -> None:
 
 @jit
 def regression_record(data: Regression, states: Ints, actions: Ints) -> None:
-    d = data.features.shape[3]
+    d = data.features.shape[2]
     for h in range(actions.shape[0]):
         if data.weight[h] == 0.0:
             continue
-        s, a, t = states[h], actions[h], states[h + 1]
-        phi = data.features[h, s, a]
+        x, a, after = states[h], actions[h], states[h + 1]
+        phi = data.features[x, a]
         for p in range(d):
             for q in range(d):
                 data.gram[h, p, q] += phi[p] * phi[q]
-            data.onward[h, p, t] += phi[p]
+            data.onward[after, p] += phi[p]
             for i in range(data.reward.shape[0]):
-                data.response[i, h, p] += phi[p] * data.reward[i, h, s, a]
+                data.response[i, h, p] += phi[p] * data.reward[i, x, a]
         invert(data.gram[h], data.inverse[h])
 
 
@@ -112,10 +115,10 @@ def completion_record(evidence: LinearCompletion, states: Ints, actions: Ints) -
 def completion_losses(evidence: LinearCompletion) -> None:
     """L(f, pi) = sum_h | theta_h - Lambda_h^-1 (b_h + M_h^pi theta_{h+1}) |^2_{Lambda_h},
 
-    M_h^pi theta_{h+1} = sum_{s'} onward_h(s') f_{h+1}(s', pi_{h+1}(s')).
+    M_h^pi theta_{h+1} = sum over x' of the next layer of onward(x') f(x', pi(x')).
     """
     data = evidence.data
-    H, S, _, d = data.features.shape
+    H, d = data.weight.shape[0], data.features.shape[2]
     M = evidence.joint.shape[0]
     target = np.empty(d)
     error = np.empty(d)
@@ -129,10 +132,10 @@ def completion_losses(evidence: LinearCompletion) -> None:
                     for p in range(d):
                         target[p] = data.response[i, h, p]
                     if h + 1 < H:
-                        for s in range(S):
-                            value = evidence.tables[f, h + 1, s, evidence.joint[pi, h + 1, s]]
+                        for x in range(data.begins[h + 1], data.begins[h + 2]):
+                            value = evidence.tables[f, x, evidence.joint[pi, x]]
                             for p in range(d):
-                                target[p] += data.onward[h, p, s] * value
+                                target[p] += data.onward[x, p] * value
                     for p in range(d):
                         total = evidence.theta[f, h, p]
                         for q in range(d):
@@ -156,7 +159,8 @@ def completion_payoffs(evidence: LinearCompletion, entries: Ints, out: Floats) -
 
 
 class Linear(NamedTuple):
-    """Evidence on the class of all linear action values; initial (S,), joint (M, H, S).
+    """Evidence on the class of all linear action values; joint (M, N), and initial over the first
+    layer.
 
     eta may be infinite: then no bonus is left and the payoff is the least-squares value.
     """
@@ -177,11 +181,11 @@ def linear_record(evidence: Linear, states: Ints, actions: Ints) -> None:
 def linear_payoffs(evidence: Linear, entries: Ints, out: Floats) -> None:
     """sup over theta in closed form, with expected features w carried forward:
 
-    w_0 = E_rho phi_0(s, pi),  u_h = Lambda_h^-1 w_h,  w_{h+1} = (M_h^pi)^T u_h,
+    w_0 = E_rho phi(x, pi(x)),  u_h = Lambda_h^-1 w_h,  w_{h+1} = (M_h^pi)^T u_h,
     sup = sum_h u_h^T b_h + (1 / (4 eta)) sum_h u_h^T w_h.
     """
     data = evidence.data
-    H, S, _, d = data.features.shape
+    H, d = data.weight.shape[0], data.features.shape[2]
     M = evidence.joint.shape[0]
     bonus = evidence.sign[0] / (4.0 * evidence.eta[0])
     w = np.empty(d)
@@ -191,9 +195,9 @@ def linear_payoffs(evidence: Linear, entries: Ints, out: Floats) -> None:
         i, pi = entry // M, entry % M
         for p in range(d):
             w[p] = 0.0
-        for s in range(S):
+        for x in range(evidence.initial.shape[0]):
             for p in range(d):
-                w[p] += evidence.initial[s] * data.features[0, s, evidence.joint[pi, 0, s], p]
+                w[p] += evidence.initial[x] * data.features[x, evidence.joint[pi, x], p]
         value = 0.0
         for h in range(H):
             for p in range(d):
@@ -206,12 +210,12 @@ def linear_payoffs(evidence: Linear, entries: Ints, out: Floats) -> None:
             if h + 1 < H:
                 for p in range(d):
                     w[p] = 0.0
-                for s in range(S):
+                for x in range(data.begins[h + 1], data.begins[h + 2]):
                     flow = 0.0
                     for p in range(d):
-                        flow += data.onward[h, p, s] * u[p]
+                        flow += data.onward[x, p] * u[p]
                     for p in range(d):
-                        w[p] += flow * data.features[h + 1, s, evidence.joint[pi, h + 1, s], p]
+                        w[p] += flow * data.features[x, evidence.joint[pi, x], p]
         out[e] = value
 
 

@@ -17,6 +17,7 @@ from mamex_bench.kernels.evidence import (
     add,
     operations,
 )
+from mamex_bench.kernels.layers import Layers, position
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -29,12 +30,13 @@ LOOKS = 8
 class Models(NamedTuple):
     """Evidence on F models.
 
-    values (F, n * M): sign * V_f; log_loss (H, S, A, S, F): -log P_f, IMPOSSIBLE where P_f = 0;
-    losses, errors (F,): running sums; spread (F, F): max over (i, pi) of V_f - V_g at [g, f], NaN
-    until needed; live (F,): first `state[0]` entries are the models not pruned, state[1] is the
-    model of least loss; eta, sign, mode (1,).
+    values (F, n * M): sign * V_f; log_loss (nnz, F): -log P_f of every entry, IMPOSSIBLE where
+    P_f = 0; losses, errors (F,): running sums; spread (F, F): max over (i, pi) of V_f - V_g at
+    [g, f], NaN until needed; live (F,): first `state[0]` entries are the models not pruned,
+    state[1] is the model of least loss; eta, sign, mode (1,).
     """
 
+    layers: Layers
     values: Floats
     log_loss: Floats
     losses: Floats
@@ -51,13 +53,19 @@ class Models(NamedTuple):
 def models_record(evidence: Models, states: Ints, actions: Ints) -> None:
     """L(f) += - sum_h log P_f(s_{h+1} | s_h, a_h); then prune.
 
+    What is no entry of its row has probability zero under every model.
+
     f is dropped while eta (L(f) - L(g)) > max_{i,pi} (V_f - V_g), g of least loss: it attains no
     maximum. Its loss is kept up to date and it may come back.
     """
-    losses, errors = evidence.losses, evidence.errors
+    losses, errors, layers = evidence.losses, evidence.errors, evidence.layers
     F = losses.shape[0]
     for h in range(actions.shape[0]):
-        terms = evidence.log_loss[h, states[h], actions[h], states[h + 1]]
+        entry = position(layers, states[h] * layers.actions + actions[h], states[h + 1])
+        if entry < 0:
+            losses += IMPOSSIBLE
+            continue
+        terms = evidence.log_loss[entry]
         for f in range(F):
             add(losses, errors, f, terms[f])
     models_prune(evidence)

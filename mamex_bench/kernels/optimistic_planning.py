@@ -1,6 +1,7 @@
 """Optimistic planning on an empirical model: only what new data can have changed is computed again.
 
-n agents, S states, A joint actions, horizon H. All arrays are C-contiguous.
+n agents, A joint actions, N states numbered across layers; what follows the last layer has value
+zero. All arrays are C-contiguous.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mamex_bench.kernels._jit import jit
-from mamex_bench.kernels.simulate import draw
+from mamex_bench.kernels.layers import Layers, position
+from mamex_bench.kernels.simulate import draw, follow
 from mamex_bench.kernels.stage_games import CERTIFIED, stage_equilibrium
 
 Floats = NDArray[np.float64]
@@ -25,13 +27,15 @@ SOLVES, PASSES, REVISED, DUE = range(4)
 class Problem(NamedTuple):
     """What is known before the first episode.
 
-    reward, ceiling, floor (H, S, n, A): rewards, and bounds on Q that hold without any data.
-    bonus (n, H): width of the confidence interval at one visit; t visits divide it by sqrt(t).
-    action_counts (n,); concept_code; initial (S,): distribution of the first state.
+    layers: where states lie and what may follow them.
+    reward, ceiling, floor (N, n, A): rewards, and bounds on Q that hold without any data.
+    bonus (N, n): width of the confidence interval at one visit; t visits divide it by sqrt(t).
+    action_counts (n,); concept_code; initial: distribution over the first layer.
     growth: a new plan is due once the visits of some cell reach `growth` times what they were
     at the last plan (1: after every episode).
     """
 
+    layers: Layers
     reward: Floats
     ceiling: Floats
     floor: Floats
@@ -45,15 +49,12 @@ class Problem(NamedTuple):
 class Data(NamedTuple):
     """What has been seen.
 
-    visits, planned, support (H, S, A): visits now, visits at the last plan, successors seen.
-    successor, tally (H, S, A, S): successors seen, ascending, and how often; `support` entries.
-    met (H, S), stale (H, S, A): ever visited; visited since the last plan.
+    visits, planned (N, A): visits now, visits at the last plan; tally (nnz,): how often each entry
+    was taken. met (N,), stale (N, A): ever visited; visited since the last plan.
     """
 
     visits: Ints
     planned: Ints
-    support: Ints
-    successor: Ints
     tally: Ints
     met: Flags
     stale: Flags
@@ -62,9 +63,9 @@ class Data(NamedTuple):
 class Plan(NamedTuple):
     """Bounds, plan and counters.
 
-    high, low (H, S, n, A): bounds on Q. value_high, value_low (H+1, S, n): zero after the end.
-    joint (H, S, A): the plan. moved (H, S): values changed in the current pass.
-    narrowest (1,), best (H, S, A): least width V_high - V_low at the start so far, and its plan.
+    high, low (N, n, A): bounds on Q. value_high, value_low (N + ends, n): zero after the end.
+    joint (N, A): the plan. moved (N + ends,): values changed in the current pass.
+    narrowest (1,), best (N, A): least width V_high - V_low at the start so far, and its plan.
     solved (64, n, A): payoffs of the last stage games solved, in turn.
     counters (4,): stage games solved, passes finished, plan rows changed since the caller last set
     this to 0, and whether a new pass is due.
@@ -84,136 +85,127 @@ class Plan(NamedTuple):
 
 @jit
 def record(problem: Problem, data: Data, plan: Plan, states: Ints, actions: Ints) -> None:
-    """Count one episode, states (H+1,) and joint actions (H,); successor lists stay sorted."""
+    """Count one episode, states (H+1,), numbered across layers, and joint actions (H,)."""
+    layers = problem.layers
     for h in range(actions.shape[0]):
-        s, a, t = states[h], actions[h], states[h + 1]
-        data.met[h, s] = True
-        data.stale[h, s, a] = True
-        data.visits[h, s, a] += 1
-        if data.visits[h, s, a] >= problem.growth * data.planned[h, s, a]:
+        x, a = states[h], actions[h]
+        data.met[x] = True
+        data.stale[x, a] = True
+        data.visits[x, a] += 1
+        data.tally[position(layers, x * layers.actions + a, states[h + 1])] += 1
+        if data.visits[x, a] >= problem.growth * data.planned[x, a]:
             plan.counters[DUE] = 1
-        seen = data.successor[h, s, a]
-        times = data.tally[h, s, a]
-        size = data.support[h, s, a]
-        place = 0
-        while place < size and seen[place] < t:
-            place += 1
-        if place < size and seen[place] == t:
-            times[place] += 1
-            continue
-        for k in range(size, place, -1):
-            seen[k] = seen[k - 1]
-            times[k] = times[k - 1]
-        seen[place] = t
-        times[place] = 1
-        data.support[h, s, a] = size + 1
 
 
 @jit
-def _backup(problem: Problem, data: Data, plan: Plan, h: int, s: int, a: int) -> tuple[bool, bool]:
+def _backup(problem: Problem, data: Data, plan: Plan, x: int, a: int) -> tuple[bool, bool]:
     """Both bounds of one visited cell, for all agents; whether high and whether low changed.
 
     With t visits and Phat = tally / t:
         high_i = min( r_i + Phat V_high,i + bonus_i / sqrt(t), ceiling_i )
         low_i  = max( r_i + Phat V_low,i  - bonus_i / sqrt(t), floor_i )
     """
-    visits = data.visits[h, s, a]
+    layers, visits = problem.layers, data.visits[x, a]
+    row = x * layers.actions + a
     root = np.sqrt(float(visits))
     high_changed = False
     low_changed = False
-    for i in range(problem.bonus.shape[0]):
+    for i in range(problem.bonus.shape[1]):
         above = 0.0
         below = 0.0
-        for k in range(data.support[h, s, a]):
-            t = data.successor[h, s, a, k]
-            above += data.tally[h, s, a, k] * plan.value_high[h + 1, t, i]
-            below += data.tally[h, s, a, k] * plan.value_low[h + 1, t, i]
-        width = problem.bonus[i, h] / root
-        reward = problem.reward[h, s, i, a]
-        up = min(reward + above / visits + width, problem.ceiling[h, s, i, a])
-        down = max(reward + below / visits - width, problem.floor[h, s, i, a])
-        high_changed |= up != plan.high[h, s, i, a]
-        low_changed |= down != plan.low[h, s, i, a]
-        plan.high[h, s, i, a] = up
-        plan.low[h, s, i, a] = down
+        for k in range(layers.rows[row], layers.rows[row + 1]):
+            if data.tally[k]:
+                after = layers.following[k]
+                above += data.tally[k] * plan.value_high[after, i]
+                below += data.tally[k] * plan.value_low[after, i]
+        width = problem.bonus[x, i] / root
+        reward = problem.reward[x, i, a]
+        up = min(reward + above / visits + width, problem.ceiling[x, i, a])
+        down = max(reward + below / visits - width, problem.floor[x, i, a])
+        high_changed |= up != plan.high[x, i, a]
+        low_changed |= down != plan.low[x, i, a]
+        plan.high[x, i, a] = up
+        plan.low[x, i, a] = down
     return high_changed, low_changed
 
 
 @jit
-def settle(plan: Plan, h: int, s: int) -> bool:
+def _due(layers: Layers, data: Data, plan: Plan, x: int, a: int) -> bool:
+    """Whether a cell was visited since the last plan or has a successor whose value changed."""
+    if data.stale[x, a]:
+        return True
+    row = x * layers.actions + a
+    for k in range(layers.rows[row], layers.rows[row + 1]):
+        if data.tally[k] and plan.moved[layers.following[k]]:
+            return True
+    return False
+
+
+@jit
+def settle(plan: Plan, x: int) -> bool:
     """V = E_plan Q for both bounds of one state; whether any entry changed."""
     changed = False
-    _, _, n, A = plan.high.shape
+    _, n, A = plan.high.shape
     for i in range(n):
         above = 0.0
         below = 0.0
         for a in range(A):
-            above += plan.joint[h, s, a] * plan.high[h, s, i, a]
-            below += plan.joint[h, s, a] * plan.low[h, s, i, a]
-        changed |= above != plan.value_high[h, s, i] or below != plan.value_low[h, s, i]
-        plan.value_high[h, s, i] = above
-        plan.value_low[h, s, i] = below
+            above += plan.joint[x, a] * plan.high[x, i, a]
+            below += plan.joint[x, a] * plan.low[x, i, a]
+        changed |= above != plan.value_high[x, i] or below != plan.value_low[x, i]
+        plan.value_high[x, i] = above
+        plan.value_low[x, i] = below
     return changed
 
 
 @jit
-def adopt(plan: Plan, h: int, s: int, answer: Floats) -> None:
+def adopt(plan: Plan, x: int, answer: Floats) -> None:
     """Write `answer (A,)` as the plan of one state, noting whether it differs."""
     revised = False
     for a in range(answer.shape[0]):
-        revised |= answer[a] != plan.joint[h, s, a]
-        plan.joint[h, s, a] = answer[a]
+        revised |= answer[a] != plan.joint[x, a]
+        plan.joint[x, a] = answer[a]
     if revised:
         plan.counters[REVISED] += 1
 
 
 @jit
 def replan(problem: Problem, data: Data, plan: Plan, resume: int) -> int:
-    """One backward pass; returns PLANNED, or h * S + s of a stage game left unsolved.
+    """One backward pass; returns PLANNED, or the state of a stage game left unsolved.
 
     A cell is backed up when it was visited since the last plan or has a successor whose value
     changed; a stage game is solved when its payoffs changed. Nothing is skipped on other grounds,
     so the result is that of a full pass, bit for bit.
 
     When `stage_equilibrium` cannot certify an answer the pass stops; the caller adopts one for
-    (h, s) and calls again with `resume` = h * S + s. PLANNED starts a new pass.
+    that state and calls again with it as `resume`. PLANNED starts a new pass.
     """
-    H, S, A = plan.joint.shape
+    N, A = plan.joint.shape
     answer = np.empty(A)
     if resume == PLANNED:
         plan.moved[:] = False
-    last = H - 1 if resume == PLANNED else resume // S
-    for h in range(last, -1, -1):
-        for s in range(S):
-            high_changed = False
-            low_changed = False
-            if resume != PLANNED and h == last and s <= resume % S:
-                if s < resume % S:
-                    continue
-                low_changed = True
-            elif data.met[h, s]:
-                for a in range(A):
-                    due = data.stale[h, s, a]
-                    if h + 1 < H:
-                        for k in range(data.support[h, s, a]):
-                            due |= plan.moved[h + 1, data.successor[h, s, a, k]]
-                    if due:
-                        data.stale[h, s, a] = False
-                        data.planned[h, s, a] = data.visits[h, s, a]
-                        above, below = _backup(problem, data, plan, h, s, a)
-                        high_changed |= above
-                        low_changed |= below
-            if high_changed:
-                plan.solved[plan.counters[SOLVES] % plan.solved.shape[0]] = plan.high[h, s]
-                plan.counters[SOLVES] += 1
-                status = stage_equilibrium(
-                    plan.high[h, s], problem.action_counts, problem.concept_code, answer
-                )
-                if status != CERTIFIED:
-                    return h * S + s
-                adopt(plan, h, s, answer)
-            if high_changed or low_changed:
-                plan.moved[h, s] = settle(plan, h, s)
+    for x in range(N - 1 if resume == PLANNED else resume, -1, -1):
+        high_changed = False
+        low_changed = x == resume
+        if data.met[x] and x != resume:
+            for a in range(A):
+                if _due(problem.layers, data, plan, x, a):
+                    data.stale[x, a] = False
+                    data.planned[x, a] = data.visits[x, a]
+                    above, below = _backup(problem, data, plan, x, a)
+                    high_changed |= above
+                    low_changed |= below
+        if high_changed:
+            plan.solved[plan.counters[SOLVES] % plan.solved.shape[0]] = plan.high[x]
+            plan.counters[SOLVES] += 1
+            status = stage_equilibrium(
+                plan.high[x], problem.action_counts, problem.concept_code, answer
+            )
+            if status != CERTIFIED:
+                return x
+            adopt(plan, x, answer)
+        if high_changed or low_changed:
+            plan.moved[x] = settle(plan, x)
     _keep_narrowest(problem, plan)
     plan.counters[DUE] = 0
     plan.counters[PASSES] += 1
@@ -222,14 +214,14 @@ def replan(problem: Problem, data: Data, plan: Plan, resume: int) -> int:
 
 @jit
 def _keep_narrowest(problem: Problem, plan: Plan) -> None:
-    """Keep the plan of least max_i sum_s initial(s) (V_high - V_low)_i(s); ties to the earlier."""
+    """Keep the plan of least max_i sum_x initial(x) (V_high - V_low)_i(x); ties to the earlier."""
     width = -np.inf
-    for i in range(plan.value_high.shape[2]):
+    for i in range(plan.value_high.shape[1]):
         total = 0.0
-        for s in range(problem.initial.shape[0]):
-            if problem.initial[s] > 0.0:
-                gap = plan.value_high[0, s, i] - plan.value_low[0, s, i]
-                total += problem.initial[s] * gap
+        for x in range(problem.initial.shape[0]):
+            if problem.initial[x] > 0.0:
+                gap = plan.value_high[x, i] - plan.value_low[x, i]
+                total += problem.initial[x] * gap
         width = max(width, total)
     if width < plan.narrowest[0]:
         plan.narrowest[0] = width
@@ -242,7 +234,7 @@ def advance(
     data: Data,
     plan: Plan,
     resume: int,
-    cumulative_transition: Floats,
+    cumulative: Floats,
     cumulative_initial: Floats,
     draws: Floats,
     snapshots: Floats,
@@ -250,14 +242,16 @@ def advance(
 ) -> tuple[int, int]:
     """Play, count and plan until the draws or the snapshots run out, or a stage game is unsolved.
 
-    draws (B, H * S + 1 + H): per episode the uniforms of the plan at every step and state, of the
-    first state and of the H transitions. snapshots (G, H, S, A), lengths (G,): the plans played
-    and for how many episodes; entry 0 is the caller's present profile and its snapshot is not
-    written. Returns (episodes played, PLANNED or the unsolved game as in `replan`); the number of
-    lengths in use shows in `lengths`, -1 beyond them. A changed plan that no snapshot was left for
-    stays in `plan.joint` with counters[REVISED] > 0.
+    cumulative (nnz,), cumulative_initial: sampling tables. draws (B, N + 1 + H): per episode the
+    uniforms of the plan in every state, of the first state and of the H transitions.
+    snapshots (G, N, A), lengths (G,), G at least 2: the plans played and for how many episodes;
+    entry 0 is the caller's present profile and its snapshot is not written. Returns (episodes
+    played, PLANNED or the unsolved game as in `replan`); the number of lengths in use shows in
+    `lengths`, -1 beyond them. A changed plan that no snapshot was left for stays in `plan.joint`
+    with counters[REVISED] > 0.
     """
-    H, S, _ = plan.joint.shape
+    N = plan.joint.shape[0]
+    H = draws.shape[1] - N - 1
     states = np.empty(H + 1, dtype=np.int64)
     actions = np.empty(H, dtype=np.int64)
     lengths[:] = -1
@@ -276,13 +270,12 @@ def advance(
             lengths[segment] = 0
             snapshots[segment] = plan.joint
             plan.counters[REVISED] = 0
-        s = draw(cumulative_initial, draws[k, H * S])
+        x = draw(cumulative_initial, draws[k, N])
         for h in range(H):
-            states[h] = s
-            a = draw_row(plan.joint[h, s], draws[k, h * S + s])
-            actions[h] = a
-            s = draw(cumulative_transition[h, s, a], draws[k, H * S + 1 + h])
-        states[H] = s
+            states[h] = x
+            actions[h] = draw_row(plan.joint[x], draws[k, x])
+            x = follow(problem.layers, cumulative, x, actions[h], draws[k, N + 1 + h])
+        states[H] = x
         record(problem, data, plan, states, actions)
         lengths[segment] += 1
     return draws.shape[0], PLANNED

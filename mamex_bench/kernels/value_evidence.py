@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mamex_bench.kernels._jit import jit
 from mamex_bench.kernels.evidence import LIKELIEST_MEAN, REGULARISED, TIE, add, operations
+from mamex_bench.kernels.layers import Layers, position
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -17,12 +18,13 @@ Ints = NDArray[np.int64]
 class TabularValues(NamedTuple):
     """Evidence on finitely many action values per agent, any target function allowed.
 
-    tables (sum F_i, H, S, A): the hypotheses f; first (n+1,): agent i's begin at first[i];
-    start (sum F_i, M): sign * E_rho f_0(s, pi_0(s)); joint (M, H, S): joint actions;
-    reward (n, H, S, A); visits (H, S, A); onward (H, S, A, S): next-state counts;
+    tables (sum F_i, N, A): the hypotheses f; first (n+1,): agent i's begin at first[i];
+    start (sum F_i, M): sign * E_rho f(x, pi(x)); joint (M, N): joint actions;
+    reward (n, N, A); visits (N, A); onward (nnz,): how often each entry was taken;
     losses, errors (sum F_i, M); weight (H,): 1, or 0 for a step that is ignored.
     """
 
+    layers: Layers
     tables: Floats
     first: Ints
     start: Floats
@@ -42,41 +44,43 @@ class TabularValues(NamedTuple):
 def tabular_record(evidence: TabularValues, states: Ints, actions: Ints) -> None:
     """L(f, pi) gains, in the one cell per step that was visited,
 
-        e^2 - (N-1)/N (d - e)^2,   e = f - y,   d = f - mean of the N-1 earlier targets,
+        e^2 - (t-1)/t (d - e)^2,   e = f - y,   d = f - mean of the t-1 earlier targets,
 
-    which is the growth of N (f - mean y)^2 = sum (f - y)^2 - min_g sum (g - y)^2.
-    Targets are y = r_h + f_{h+1}(s', pi_{h+1}(s')).
+    which is the growth of t (f - mean y)^2 = sum (f - y)^2 - min_g sum (g - y)^2.
+    Targets are y = r(x, a) + f(x', pi(x')), x' the state that followed; y = r(x, a) at the end.
     """
     H = actions.shape[0]
-    tables, joint = evidence.tables, evidence.joint
-    S, M = tables.shape[2], joint.shape[0]
+    tables, joint, layers = evidence.tables, evidence.joint, evidence.layers
+    M = joint.shape[0]
     n = evidence.reward.shape[0]
     for h in range(H):
-        s, a, t = states[h], actions[h], states[h + 1]
-        seen = evidence.visits[h, s, a]
+        x, a, after = states[h], actions[h], states[h + 1]
+        row = x * layers.actions + a
+        seen = evidence.visits[x, a]
         if evidence.weight[h] != 0.0:
             for i in range(n):
-                r = evidence.reward[i, h, s, a]
+                r = evidence.reward[i, x, a]
                 for f in range(evidence.first[i], evidence.first[i + 1]):
-                    own = tables[f, h, s, a]
+                    own = tables[f, x, a]
                     for pi in range(M):
                         y = r
                         mean = r
                         if h + 1 < H:
-                            y += tables[f, h + 1, t, joint[pi, h + 1, t]]
+                            y += tables[f, after, joint[pi, after]]
                             if seen > 0.0:
                                 total = 0.0
-                                for u in range(S):
-                                    count = evidence.onward[h, s, a, u]
+                                for k in range(layers.rows[row], layers.rows[row + 1]):
+                                    count = evidence.onward[k]
                                     if count > 0.0:
-                                        total += count * tables[f, h + 1, u, joint[pi, h + 1, u]]
+                                        u = layers.following[k]
+                                        total += count * tables[f, u, joint[pi, u]]
                                 mean += total / seen
                         e = own - y
                         d = own - mean
                         gain = e * e - seen / (seen + 1.0) * (d - e) * (d - e)
                         add(evidence.losses[f], evidence.errors[f], pi, gain)
-        evidence.visits[h, s, a] += 1.0
-        evidence.onward[h, s, a, t] += 1.0
+        evidence.visits[x, a] += 1.0
+        evidence.onward[position(layers, row, after)] += 1.0
 
 
 @jit

@@ -5,7 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar, Literal
 
-from mamex_bench.model._arrays import Floats, positive_integer
+from mamex_bench.errors import InputError
+from mamex_bench.kernels.layers import foreign_step
+from mamex_bench.model._arrays import Floats, Ints, positive_integer
 from mamex_bench.model.concepts import concept_code
 from mamex_bench.model.game import Trajectory
 from mamex_bench.model.instance import Instance
@@ -17,8 +19,8 @@ class Learner(ABC):
     """Chooses a profile, sees one trajectory of it, and so on, for a stated number of episodes.
 
     A learner may read the instance's policies, hypotheses, rewards, action counts and first-state
-    distribution. It never reads the game's transition: a universal test changes it and demands
-    the same choices.
+    distribution, and what can follow what (`game.layers`; everything, in a dense game). It never
+    reads transition probabilities: a universal test changes them and demands the same choices.
 
     A learner that also has `advance` plays many episodes in one call; the result is bit-identical
     to choose and observe, and a universal test demands it.
@@ -51,6 +53,22 @@ class Learner(ABC):
     def observe(self, trajectory: Trajectory) -> None:
         """Learn from one episode played with the profile that was chosen."""
 
+    def steps(self, trajectory: Trajectory) -> tuple[Ints, Ints]:
+        """States (H+1,), numbered across layers, and joint actions (H,), for kernels.
+
+        Raises:
+            InputError: a transition that the game does not have.
+        """
+        game = self.instance.game
+        states, actions = game.numbered(trajectory.states), trajectory.actions @ game.strides
+        h = foreign_step(game.layers, states, actions)
+        if h >= 0:
+            raise InputError(
+                f"trajectory.states[{h}:{h + 2}] is {trajectory.states[h : h + 2]} with joint "
+                f"action {actions[h]}: expected a transition of {game!r}"
+            )
+        return states, actions
+
     def diagnostics(self) -> dict[str, float]:
         """Counters by name, for example the number of equilibrium solves."""
         return {}
@@ -64,5 +82,6 @@ class FusedLearner(Learner):
         """Play draws.shape[0] episodes; returns the profiles used and for how many episodes.
 
         draws (B, H+2): per episode the uniforms of the joint policy, the first state and the H
-        transitions, exactly as choose, sample and observe would use them.
+        transitions, exactly as choose, sample and observe would use them. A Markov profile needs
+        one for each of the N states in place of the first: (B, N + 1 + H).
         """

@@ -68,12 +68,12 @@ def select(instance: Instance, hypotheses: str | None, mode: str | None) -> str:
 
 
 def joint_table(instance: Instance) -> Ints:
-    """(M, H, S): joint action of every joint pure policy, C order."""
+    """(M, N): joint action of every joint pure policy, C order, in every state."""
     policies, game = instance.policies, instance.game
     members = np.unravel_index(np.arange(policies.size), policies.counts)
-    table = np.zeros((policies.size, game.horizon, game.states), dtype=np.int64)
-    for stride, member, tables in zip(game.strides, members, policies.tables):
-        table += stride * tables[member]
+    table = np.zeros((policies.size, policies.flat.shape[1]), dtype=np.int64)
+    for stride, member, first in zip(game.strides, members, policies.offsets):
+        table += stride * policies.flat[first + member]
     return table
 
 
@@ -91,14 +91,16 @@ def gather(instance: Instance, name: str, joint: Ints, settings: Settings) -> Ev
 
 
 def _models(instance: Instance, name: str, classes: ModelClass, settings: Settings) -> Evidence:
-    F = classes.size
-    innermost = np.moveaxis(classes.transitions, 0, -1)
+    F, layers = classes.size, instance.game.layers
+    innermost = classes.probabilities.T
     with np.errstate(divide="ignore"):
         losses = -np.log(innermost)
     log_loss = np.ascontiguousarray(np.where(innermost > 0.0, losses, IMPOSSIBLE))
     if settings.ignored_step is not None:
-        log_loss[settings.ignored_step] = 0.0
+        begin, end = layers.first[settings.ignored_step : settings.ignored_step + 2]
+        log_loss[layers.rows[begin * layers.actions] : layers.rows[end * layers.actions]] = 0.0
     evidence = models.Models(
+        layers=layers,
         values=settings.sign * instance.model_payoffs(name).reshape(F, -1),
         log_loss=log_loss,
         losses=np.zeros(F),
@@ -118,11 +120,12 @@ def _values(
     instance: Instance, classes: ValueClass, joint: Ints, settings: Settings, weight: Floats
 ) -> Evidence:
     game = instance.game
-    tables = np.concatenate(classes.per_agent)
+    tables, features = np.concatenate(classes.flat), classes.flat_features
     first = np.concatenate([[0], np.cumsum(classes.sizes)]).astype(np.int64)
-    states = np.arange(game.states)
-    # E_rho f_0(s, pi_0(s)) for every hypothesis and joint policy
-    start = np.stack([tables[:, 0, states, table] @ game.initial for table in joint[:, 0]], axis=1)
+    states = np.arange(game.initial.size)
+    # E_rho f(x, pi(x)) for every hypothesis and joint policy
+    begun = [tables[:, states, table[: states.size]] @ game.initial for table in joint]
+    start = np.stack(begun, axis=1)
     common = {
         "tables": tables,
         "first": first,
@@ -133,18 +136,19 @@ def _values(
         "sign": np.array([settings.sign]),
         "mode": np.array([settings.mode], dtype=np.int64),
     }
-    if classes.features is None:
+    if features is None:
         return values.TabularValues(
-            reward=game.reward,
-            visits=np.zeros(game.reward.shape[1:]),
-            onward=np.zeros(game.transition.shape),
+            layers=game.layers,
+            reward=game.rewards,
+            visits=np.zeros(game.rewards.shape[1:]),
+            onward=np.zeros(game.layers.following.size),
             errors=np.zeros(start.shape),
             weight=weight,
             **common,
         )
     evidence = linear.LinearCompletion(
-        theta=linear_coefficients(tables, classes.features),
-        data=_regression(instance, classes.features, classes.ridge, weight),
+        theta=linear_coefficients(tables, features, game.layers.first),
+        data=_regression(instance, features, classes.ridge, weight),
         **common,
     )
     linear.completion_losses(evidence)
@@ -158,7 +162,7 @@ def _linear(
         raise NotApplicableError("a linear class has no ties to break: use a finite class")
     eta = np.inf if settings.mode == LIKELIEST_MEAN else settings.eta
     return linear.Linear(
-        data=_regression(instance, classes.features, classes.ridge, weight),
+        data=_regression(instance, classes.flat_features, classes.ridge, weight),
         initial=instance.game.initial,
         joint=joint,
         eta=np.array([eta]),
@@ -169,14 +173,15 @@ def _linear(
 def _regression(
     instance: Instance, features: Floats, ridge: float, weight: Floats
 ) -> linear.Regression:
-    H, S, _, d = features.shape
-    game = instance.game
+    game, d = instance.game, features.shape[-1]
+    H, first = game.horizon, game.layers.first
     return linear.Regression(
+        begins=first,
         features=features,
-        reward=game.reward,
+        reward=game.rewards,
         gram=np.tile(ridge * np.eye(d), (H, 1, 1)),
         inverse=np.tile(np.eye(d) / ridge, (H, 1, 1)),
         response=np.zeros((game.agents, H, d)),
-        onward=np.zeros((H, d, S)),
+        onward=np.zeros((int(first[-1]), d)),
         weight=weight,
     )

@@ -114,10 +114,10 @@ class MaximiseToExplore(FusedLearner):
         return self._held.profile
 
     def observe(self, trajectory: Trajectory) -> None:
+        steps = self.steps(trajectory)
         self.choose()
         self._slack += np.maximum(self._gains, 0.0)
-        actions = trajectory.actions @ self.instance.game.strides
-        kernel.record_one(self._evidence, trajectory.states, actions)
+        kernel.record_one(self._evidence, *steps)
         self._after(1)
 
     def advance(self, simulator: Simulator, draws: Floats) -> list[tuple[Profile, int]]:
@@ -132,7 +132,8 @@ class MaximiseToExplore(FusedLearner):
             count = kernel.advance(
                 self._evidence,
                 held.watch,
-                simulator.cumulative_transition,
+                simulator.layers,
+                simulator.cumulative,
                 simulator.cumulative_initial,
                 self._joint,
                 draws[done:stop],

@@ -1,12 +1,12 @@
 """The learner behind optimistic value iteration: confidence bounds on Q, one stage game per state.
 
-Plan of one episode, backward over steps h = 0..H-1, for every agent i and visited (s, a) with
-t = N_h(s, a) and Phat the empirical transition:
+Plan of one episode, backward over the layers h of states x, for every agent i and visited (x, a)
+with t visits and Phat the empirical transition:
 
-    high_i(s, a) = min{ r_i + Phat V_high,i + bonus_ih / sqrt(t), ceiling_ih(s, a) }
-    low_i(s, a)  = max{ r_i + Phat V_low,i  - bonus_ih / sqrt(t), floor_ih(s, a) }
-    pi_h(. | s)  = NASH, CE or CCE of the game high_1(s), ..., high_n(s)
-    V = E_pi Q for both bounds; (s, a) never visited: high = ceiling, low = floor.
+    high_i(x, a) = min{ r_i + Phat V_high,i + bonus_ih / sqrt(t), ceiling_i(x, a) }
+    low_i(x, a)  = max{ r_i + Phat V_low,i  - bonus_ih / sqrt(t), floor_i(x, a) }
+    pi(. | x)    = NASH, CE or CCE of the game high_1(x), ..., high_n(x)
+    V = E_pi Q for both bounds; (x, a) never visited: high = ceiling, low = floor.
 
 Only cells with new data, or with a successor whose value changed, are computed again.
 """
@@ -19,19 +19,19 @@ from time import perf_counter
 import numpy as np
 
 from mamex_bench.equilibria import solve
-from mamex_bench.errors import InputError, NotApplicableError
+from mamex_bench.errors import InputError
 from mamex_bench.kernels import optimistic_planning as kernel
 from mamex_bench.kernels.stage_games import stage_equilibria
 from mamex_bench.learners._base import FusedLearner
 from mamex_bench.model._arrays import Floats
 from mamex_bench.model.concepts import concept_code
-from mamex_bench.model.game import MarkovGame, Trajectory
+from mamex_bench.model.game import Game, Trajectory
 from mamex_bench.model.instance import Instance
 from mamex_bench.model.profiles import MarkovProfile, Profile
 from mamex_bench.model.simulator import Simulator
 
-TABLE_LIMIT = 50_000_000  # H * S * A * S numbers of successor lists
 SNAPSHOTS = 512
+SNAPSHOT_NUMBERS = 1 << 24  # in all snapshots together, 128 MB
 TIMED_GAMES = 64
 
 
@@ -40,7 +40,7 @@ class Confidence:
     """Bounds on Q before any data, and how wide an interval is after one visit.
 
     Attributes:
-        ceiling, floor: (n, H, S, A).
+        ceiling, floor: (n, N, A).
         bonus: (n, H).
     """
 
@@ -49,28 +49,35 @@ class Confidence:
     bonus: Floats
 
 
-def log_factor(game: MarkovGame, episodes: int, failure: float) -> float:
-    """iota = log(S A H K / p), A the number of joint actions, K episodes."""
+def log_factor(game: Game, episodes: int, failure: float) -> float:
+    """iota = log(N A K / p), N states in all layers, A joint actions, K episodes."""
     if not 0.0 < failure < 1.0:
         raise InputError(f"failure is {failure!r}: expected a probability between 0 and 1")
-    return float(np.log(game.states * game.actions * game.horizon * episodes / failure))
+    return float(np.log(game.rewards.shape[1] * game.actions * episodes / failure))
 
 
-def remaining_rewards(reward: Floats) -> tuple[Floats, Floats]:
+def remaining_rewards(game: Game) -> tuple[Floats, Floats]:
     """Most and least that the steps after h can pay, each (n, H), from the known rewards alone.
 
-    most_ih = sum_{g > h} max_{s,a} r_ig(s, a), and least with min.
+    most_ih = sum_{g > h} max of r_i(x, a) over layer g, and least with min.
     """
-    most = np.zeros(reward.shape[:2])
-    least = np.zeros(reward.shape[:2])
-    for h in range(reward.shape[1] - 2, -1, -1):
-        most[:, h] = most[:, h + 1] + reward[:, h + 1].max(axis=(1, 2))
-        least[:, h] = least[:, h + 1] + reward[:, h + 1].min(axis=(1, 2))
+    most = np.zeros((game.agents, game.horizon))
+    least = np.zeros((game.agents, game.horizon))
+    for h in range(game.horizon - 2, -1, -1):
+        begin, end = game.layers.first[h + 1 : h + 3]
+        layer = game.rewards[:, begin:end]
+        most[:, h] = most[:, h + 1] + layer.max(axis=(1, 2))
+        least[:, h] = least[:, h + 1] + layer.min(axis=(1, 2))
     return most, least
 
 
+def in_states(game: Game, per_step: Floats) -> Floats:
+    """(..., H) -> (..., N): the number of each state's layer."""
+    return np.repeat(per_step, np.diff(game.layers.first)[:-1], axis=-1)
+
+
 class OptimisticValueIteration(FusedLearner):
-    """Plays a stage equilibrium of the upper bounds at every step and state.
+    """Plays a stage equilibrium of the upper bounds in every state.
 
     Args:
         instance, concept, episodes: see Learner.
@@ -78,9 +85,6 @@ class OptimisticValueIteration(FusedLearner):
         confidence: bounds and bonus.
         growth: at least 1; a new plan is made once the visits of some cell reach `growth` times
             what they were at the last plan. 1: after every episode.
-
-    Raises:
-        NotApplicableError: a game whose table of successors would not fit in memory.
     """
 
     profile_kind = "markov"
@@ -99,40 +103,41 @@ class OptimisticValueIteration(FusedLearner):
             raise InputError(f"growth is {growth!r}: expected a number of at least 1")
         self.name = name
         game = instance.game
-        n, H, S, A = game.reward.shape
+        n, N, A = game.rewards.shape
+        ends = int(game.layers.first[-1])
         self._problem = kernel.Problem(
-            reward=_agents_inside(game.reward),
+            layers=game.layers,
+            reward=_agents_inside(game.rewards),
             ceiling=_agents_inside(confidence.ceiling),
             floor=_agents_inside(confidence.floor),
-            bonus=np.ascontiguousarray(confidence.bonus, dtype=np.float64),
+            bonus=np.ascontiguousarray(in_states(game, confidence.bonus).T),
             action_counts=np.array(game.action_counts, dtype=np.int64),
             concept_code=concept_code(concept),
             initial=game.initial,
             growth=float(growth),
         )
         self._data = kernel.Data(
-            visits=np.zeros((H, S, A), dtype=np.int64),
-            planned=np.zeros((H, S, A), dtype=np.int64),
-            support=np.zeros((H, S, A), dtype=np.int64),
-            successor=np.zeros((H, S, A, S), dtype=np.int64),
-            tally=np.zeros((H, S, A, S), dtype=np.int64),
-            met=np.zeros((H, S), dtype=np.bool_),
-            stale=np.zeros((H, S, A), dtype=np.bool_),
+            visits=np.zeros((N, A), dtype=np.int64),
+            planned=np.zeros((N, A), dtype=np.int64),
+            tally=np.zeros(game.layers.following.size, dtype=np.int64),
+            met=np.zeros(N, dtype=np.bool_),
+            stale=np.zeros((N, A), dtype=np.bool_),
         )
         self._plan = kernel.Plan(
             high=self._problem.ceiling.copy(),
             low=self._problem.floor.copy(),
-            value_high=np.zeros((H + 1, S, n)),
-            value_low=np.zeros((H + 1, S, n)),
-            joint=np.zeros((H, S, A)),
-            moved=np.zeros((H, S), dtype=np.bool_),
+            value_high=np.zeros((ends, n)),
+            value_low=np.zeros((ends, n)),
+            joint=np.zeros((N, A)),
+            moved=np.zeros(ends, dtype=np.bool_),
             narrowest=np.full(1, np.inf),
-            best=np.zeros((H, S, A)),
+            best=np.zeros((N, A)),
             solved=np.zeros((TIMED_GAMES, n, A)),
             counters=np.zeros(4, dtype=np.int64),
         )
-        self._snapshots = np.empty((SNAPSHOTS, H, S, A))
-        self._lengths = np.empty(SNAPSHOTS, dtype=np.int64)
+        count = min(SNAPSHOTS, max(SNAPSHOT_NUMBERS // (N * A), 2))
+        self._snapshots = np.empty((count, N, A))
+        self._lengths = np.empty(count, dtype=np.int64)
         self._fallbacks = 0
         self._fallback_seconds = 0.0
         self._worst_stage_gap = 0.0
@@ -154,16 +159,16 @@ class OptimisticValueIteration(FusedLearner):
         return self._profile
 
     def observe(self, trajectory: Trajectory) -> None:
+        steps = self.steps(trajectory)
         self.choose()
-        actions = trajectory.actions @ self.instance.game.strides
-        kernel.record(self._problem, self._data, self._plan, trajectory.states, actions)
+        kernel.record(self._problem, self._data, self._plan, *steps)
         self.episode += 1
         if self.episode % 256 == 0:
             self._time_solves()
 
     def advance(self, simulator: Simulator, draws: Floats) -> list[tuple[Profile, int]]:
-        """Play draws.shape[0] episodes; draws (B, H * S + 1 + H): per episode the uniforms of the
-        plan (step by step, state by state), of the first state and of the transitions."""
+        """Play draws.shape[0] episodes; draws (B, N + 1 + H): per episode the uniforms of the plan
+        (state by state), of the first state and of the transitions."""
         played: list[tuple[Profile, int]] = []
         done = 0
         while done < draws.shape[0]:
@@ -172,7 +177,7 @@ class OptimisticValueIteration(FusedLearner):
                 self._data,
                 self._plan,
                 self._resume,
-                simulator.cumulative_transition,
+                simulator.cumulative,
                 simulator.cumulative_initial,
                 draws[done:],
                 self._snapshots,
@@ -180,7 +185,7 @@ class OptimisticValueIteration(FusedLearner):
             )
             for segment in range(int((self._lengths >= 0).sum())):
                 if segment:
-                    self._profile = MarkovProfile(self._snapshots[segment], self.concept)
+                    self._profile = self._markov(self._snapshots[segment])
                 if self._lengths[segment]:
                     played.append((self._profile, int(self._lengths[segment])))
             self._fall_back()
@@ -197,12 +202,13 @@ class OptimisticValueIteration(FusedLearner):
         """
         self.choose()
         start = self._problem.initial
-        return start @ self._plan.value_low[0], start @ self._plan.value_high[0]
+        low, high = self._plan.value_low[: start.size], self._plan.value_high[: start.size]
+        return start @ low, start @ high
 
     def output_profile(self) -> MarkovProfile:
         """The plan of least max_i (V_high,i - V_low,i) at the start among those made so far."""
         self.choose()
-        return MarkovProfile(self._plan.best, self.concept)
+        return self._markov(self._plan.best)
 
     def diagnostics(self) -> dict[str, float]:
         """What planning took.
@@ -228,36 +234,37 @@ class OptimisticValueIteration(FusedLearner):
 
     def _first_plan(self) -> None:
         """Solve every stage game before any data; later passes touch visited states only."""
-        H, S, n, A = self._plan.high.shape
-        games = self._plan.high.reshape(H * S, n, A)
-        answers = np.empty((H * S, A))
-        status = np.empty(H * S, dtype=np.int64)
+        plan = self._plan
+        games, N = plan.high, plan.joint.shape[0]
+        status = np.empty(N, dtype=np.int64)
         counts, code = self._problem.action_counts, self._problem.concept_code
-        stage_equilibria(games, counts, code, answers, status)
-        self._plan.counters[kernel.SOLVES] = H * S
-        self._plan.joint[:] = answers.reshape(H, S, A)
-        for cell in range(H * S):
-            self._plan.solved[cell % TIMED_GAMES] = games[cell]
-            if status[cell]:
-                self._resume = cell
+        stage_equilibria(games, counts, code, plan.joint, status)
+        plan.counters[kernel.SOLVES] = N
+        for x in range(N):
+            plan.solved[x % TIMED_GAMES] = games[x]
+            if status[x]:
+                self._resume = x
                 self._fall_back()
-            kernel.settle(self._plan, cell // S, cell % S)
+            kernel.settle(plan, x)
         self._resume = kernel.PLANNED
         self._plan.counters[kernel.DUE] = 1
 
     def _fresh_profile(self) -> MarkovProfile:
         self._plan.counters[kernel.REVISED] = 0
-        return MarkovProfile(self._plan.joint, self.concept)
+        return self._markov(self._plan.joint)
+
+    def _markov(self, joint: Floats) -> MarkovProfile:
+        """The profile of a plan (N, A), in the shape of the game's tables."""
+        return MarkovProfile(joint.reshape(*self.instance.game.table_shape, -1), self.concept)
 
     def _fall_back(self) -> None:
         """Solve the stage game that the last pass stopped at, if any, and adopt the answer."""
         if self._resume == kernel.PLANNED:
             return
-        h, s = divmod(self._resume, self.instance.game.states)
-        started = perf_counter()
-        payoffs = self._plan.high[h, s].reshape(-1, *self.instance.game.action_counts)
+        x, started = self._resume, perf_counter()
+        payoffs = self._plan.high[x].reshape(-1, *self.instance.game.action_counts)
         equilibrium = solve(payoffs, self.concept)
-        kernel.adopt(self._plan, h, s, np.ascontiguousarray(equilibrium.distribution).reshape(-1))
+        kernel.adopt(self._plan, x, np.ascontiguousarray(equilibrium.distribution).reshape(-1))
         self._fallbacks += 1
         self._worst_stage_gap = max(self._worst_stage_gap, float(equilibrium.gaps.max()))
         self._fallback_seconds += perf_counter() - started
@@ -277,23 +284,6 @@ class OptimisticValueIteration(FusedLearner):
         self._kernel_seconds += fresh * (perf_counter() - started) / games.shape[0]
 
 
-def applicable(instance: Instance) -> MarkovGame:
-    """The game, if a table of successors for it fits in memory."""
-    game = instance.game
-    if not isinstance(game, MarkovGame):
-        raise NotApplicableError(
-            f"instance {instance.name!r}: optimistic value iteration needs a MarkovGame, "
-            f"not a {type(game).__name__}"
-        )
-    size = game.horizon * game.states**2 * game.actions
-    if size > TABLE_LIMIT:
-        raise NotApplicableError(
-            f"instance {instance.name!r}: optimistic value iteration keeps H * S^2 * A = {size:,} "
-            f"successor counts; at most {TABLE_LIMIT:,} are allowed"
-        )
-    return game
-
-
 def _agents_inside(array: Floats) -> Floats:
-    """(n, H, S, A) -> (H, S, n, A), a contiguous copy: one stage game is one block."""
-    return np.array(np.moveaxis(array, 0, 2), dtype=np.float64, order="C")
+    """(n, N, A) -> (N, n, A), a contiguous copy: one stage game is one block."""
+    return np.array(np.moveaxis(array, 0, 1), dtype=np.float64, order="C")

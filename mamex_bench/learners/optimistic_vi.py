@@ -1,11 +1,12 @@
 """Optimistic value iteration: Multi-Nash-VI, Multi-CE-VI and Multi-CCE-VI, theorem's constants.
 
 Paper: Liu, Yu, Bai and Jin 2021, "A Sharp Analysis of Model-based Reinforcement Learning with
-Self-Play" (ICML, arXiv 2010.01604). With steps h = 0..H-1 and t visits of (h, s, a),
+Self-Play" (ICML, arXiv 2010.01604). With steps h = 0..H-1, t visits of (h, s, a), N states in all
+steps together (N = H S in a dense game) and at most S of them to follow any (h, s, a),
 
     high_i = min{ r_i + Phat V_high,i + beta_t, H - h },
     low_i  = max{ r_i + Phat V_low,i - beta_t, 0 },
-    beta_t = c sqrt(S H^2 iota / t),  iota = log(S A H K / p),  A = prod A_i,
+    beta_t = c sqrt(S H^2 iota / t),  iota = log(N A K / p),  A = prod A_i,
     pi_h(. | s) = NASH, CE or CCE of high(s),  V = E_pi Q,
     never visited: high = H - h, low = 0.
 
@@ -19,7 +20,7 @@ below needs at this S and iota, and no more:
 
 that is beta_t = H sqrt((S log 2 + iota) / (2 t)). Proof: the t successors of a cell are
 independent, so |Phat - P|_1 <= sqrt(2 (S log 2 + log(1/p')) / t) with probability 1 - p'
-(Weissman et al. 2003: 2^S sets, Hoeffding for each); p' = p / (S A H K) covers every cell and
+(Weissman et al. 2003: 2^S sets, Hoeffding for each); p' = p / (N A K) covers every cell and
 every t <= K. Any V with values in [0, H] has |(Phat - P) V| <= |Phat - P|_1 H / 2 <= beta_t,
 whatever V depends on. By induction backward, with probability 1 - p for all episodes at once,
 V_high,i is at least the value of agent i's best response to the others' plan (for CE: of its best
@@ -49,11 +50,11 @@ import numpy as np
 from mamex_bench.learners._optimistic_planning import (
     Confidence,
     OptimisticValueIteration,
-    applicable,
+    in_states,
     log_factor,
 )
 from mamex_bench.model._arrays import positive_integer
-from mamex_bench.model.game import MarkovGame
+from mamex_bench.model.game import Game
 from mamex_bench.model.instance import Instance
 
 
@@ -61,17 +62,16 @@ def make(
     instance: Instance, *, concept: str, episodes: int, failure: float = 0.05
 ) -> OptimisticValueIteration:
     """A fresh learner. failure: the probability p with which the guarantee may fail."""
-    game = applicable(instance)
     K = positive_integer(episodes, "episodes")
-    confidence = theorem_confidence(game, log_factor(game, K, failure))
+    confidence = theorem_confidence(instance.game, log_factor(instance.game, K, failure))
     return OptimisticValueIteration(instance, concept, K, "optimistic_vi", confidence)
 
 
-def theorem_confidence(game: MarkovGame, iota: float) -> Confidence:
+def theorem_confidence(game: Game, iota: float) -> Confidence:
     """The theorem's bounds: 0 <= Q <= H - h, and beta_1 = c sqrt(S H^2 iota) at every step."""
-    n, H, S, _ = game.reward.shape
-    ceiling = np.empty(game.reward.shape)
-    ceiling[:] = (H - np.arange(H))[None, :, None, None]
+    H, S = game.horizon, int(np.diff(game.layers.rows).max())
+    ceiling = np.empty(game.rewards.shape)
+    ceiling[:] = in_states(game, H - np.arange(float(H)))[:, None]
     # beta_1 = H sqrt((S log 2 + iota) / 2)
-    bonus = np.full((n, H), H * np.sqrt((S * np.log(2.0) + iota) / 2.0))
-    return Confidence(ceiling, np.zeros(game.reward.shape), bonus)
+    bonus = np.full((game.agents, H), H * np.sqrt((S * np.log(2.0) + iota) / 2.0))
+    return Confidence(ceiling, np.zeros(game.rewards.shape), bonus)

@@ -3,7 +3,7 @@
 As `optimistic_vi`, with three changes, all in favour of the learner:
 
 * The bonus has the Hoeffding shape for a single value function, without the factor sqrt(S), and
-  a free scale: beta_ih,t = scale * R_ih sqrt(iota / t), iota = log(S A H K / p).
+  a free scale: beta_ih,t = scale * R_ih sqrt(iota / t), iota = log(N A K / p).
   scale = 1/sqrt(2) would cover a V that does not depend on the data; the default, 0.05, was
   chosen on small games (it is part of no proof).
 * R_ih is what is left to be gained after step h by the known rewards alone,
@@ -21,12 +21,12 @@ from mamex_bench.errors import InputError
 from mamex_bench.learners._optimistic_planning import (
     Confidence,
     OptimisticValueIteration,
-    applicable,
+    in_states,
     log_factor,
     remaining_rewards,
 )
 from mamex_bench.model._arrays import positive_integer
-from mamex_bench.model.game import MarkovGame
+from mamex_bench.model.game import Game
 from mamex_bench.model.instance import Instance
 
 SCALE = 0.05
@@ -41,19 +41,19 @@ def make(
     failure: float = 0.05,
 ) -> OptimisticValueIteration:
     """A fresh learner. scale: positive, of the bonus; failure: p inside the logarithm."""
-    game = applicable(instance)
     K = positive_integer(episodes, "episodes")
-    confidence = tuned_confidence(game, scale, log_factor(game, K, failure))
+    iota = log_factor(instance.game, K, failure)
+    confidence = tuned_confidence(instance.game, scale, iota)
     return OptimisticValueIteration(instance, concept, K, "optimistic_vi_tuned", confidence)
 
 
-def tuned_confidence(game: MarkovGame, scale: float, iota: float) -> Confidence:
+def tuned_confidence(game: Game, scale: float, iota: float) -> Confidence:
     """Bounds from the known rewards, and bonus scale * R_ih sqrt(iota)."""
     if not scale > 0.0 or not np.isfinite(scale):
         raise InputError(f"scale is {scale!r}: expected a positive number")
-    most, least = remaining_rewards(game.reward)
+    most, least = remaining_rewards(game)
     return Confidence(
-        ceiling=game.reward + most[:, :, None, None],
-        floor=game.reward + least[:, :, None, None],
+        ceiling=game.rewards + in_states(game, most)[:, :, None],
+        floor=game.rewards + in_states(game, least)[:, :, None],
         bonus=scale * np.sqrt(iota) * (most - least),
     )

@@ -1,8 +1,8 @@
 """`optimistic_vi_tuned` with lazily refreshed plans: cheaper, and fewer profiles.
 
-A new plan is made only once the visits of some (h, s, a) reach `growth` times what they were at
+A new plan is made only once the visits of some cell reach `growth` times what they were at
 the last plan (a first visit always counts). With growth 2 this is the doubling of UCRL2 (Jaksch,
-Ortner and Auer 2010), there per phase; the default, 1.25, makes O(H S A log K) plans.
+Ortner and Auer 2010), there per phase; the default, 1.25, makes O(N A log K) plans.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from mamex_bench.errors import InputError
 from mamex_bench.learners._optimistic_planning import (
     OptimisticValueIteration,
-    applicable,
     log_factor,
 )
 from mamex_bench.learners.optimistic_vi_tuned import SCALE, tuned_confidence
@@ -30,8 +29,8 @@ def make(
     """A fresh learner. growth: above 1; scale and failure as in `optimistic_vi_tuned`."""
     if not growth > 1.0:
         raise InputError(f"growth is {growth!r}: expected a number above 1")
-    game = applicable(instance)
     K = positive_integer(episodes, "episodes")
-    confidence = tuned_confidence(game, scale, log_factor(game, K, failure))
+    iota = log_factor(instance.game, K, failure)
+    confidence = tuned_confidence(instance.game, scale, iota)
     name = "optimistic_vi_tuned_lazy"
     return OptimisticValueIteration(instance, concept, K, name, confidence, growth)

@@ -18,6 +18,7 @@ from mamex_bench.runs.record import Run
 from mamex_bench.runs.seeds import stream
 
 BLOCK = 4096
+BLOCK_DRAWS = 1 << 22  # most uniforms in memory at a time, 32 MB
 
 
 def run(
@@ -36,9 +37,9 @@ def run(
     """Run a fresh learner for `episodes` episodes; everything is drawn from the seed.
 
     Each episode uses one row of uniform draws: those that pick the joint pure policy (one for a
-    class profile, H * S for a Markov profile), one for the first state, H for the transitions. A
-    learner with a fused loop (`advance`) gets the rows in blocks and must give the same result as
-    choose / play / observe, whatever the size of a block.
+    class profile, one per state for a Markov profile), one for the first state, H for the
+    transitions. A learner with a fused loop (`advance`) gets the rows in blocks and must give the
+    same result as choose / play / observe, whatever the size of a block.
 
     Args:
         instance: what is played; the exact gaps are computed on its true payoffs.
@@ -48,7 +49,7 @@ def run(
         suite, instance_id, learner_id: these names; by default none, and their own names.
         progress: called with the number of episodes done.
         fused: False forces the plain loop.
-        block: episodes per call of `advance`.
+        block: episodes per call of `advance`; fewer where a row of draws is very long.
 
     Raises:
         InputError: a used learner, or episodes other than those that it was made for.
@@ -80,6 +81,7 @@ def run(
     started = perf_counter()
     if fused and isinstance(learner, FusedLearner):
         width = _draws(instance, learner.profile_kind)
+        block = min(block, max(BLOCK_DRAWS // width, 1))
         for first in range(0, episodes, block):
             rows = min(block, episodes - first)
             for profile, count in learner.advance(simulator, rng.random((rows, width))):
@@ -96,8 +98,8 @@ def run(
 
 def _draws(instance: Instance, profile_kind: str) -> int:
     """Uniform draws per episode."""
-    H, S = instance.game.horizon, instance.game.states
-    return (1 if profile_kind == "class" else H * S) + 1 + H
+    game = instance.game
+    return (1 if profile_kind == "class" else game.rewards.shape[1]) + 1 + game.horizon
 
 
 def _plain_loop(
