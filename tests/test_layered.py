@@ -39,6 +39,7 @@ from mamex_bench.model.instance import Instance, realizable
 from mamex_bench.model.layered import LayeredGame
 from mamex_bench.model.policies import PurePolicies
 from mamex_bench.model.profiles import MarkovProfile
+from mamex_bench.model.simulator import Simulator
 from mamex_bench.reference import decoupling as slow_decoupling
 from mamex_bench.reference import evaluation as slow
 from mamex_bench.reference import markov_gaps as slow_gaps
@@ -272,6 +273,25 @@ def test_markov_policies_best_responses_and_gaps_agree(game, seed):
     same(inside, slow_gaps.class_gaps(full, wide, other.policies))
     same(inside, recompute.markov_class_gaps(game, policies, joint[None])[0])
     same(inside, recompute.markov_class_gaps(full, other.policies, wide[None])[0])
+
+
+@given(layered_games(), seeds)
+def test_the_same_draws_visit_the_same_states(game, seed):
+    rng = np.random.default_rng(seed)
+    full, policies = game.dense(), layered_policies(game, seed)
+    joint = policies.joint_actions(game, policies.size - 1)
+    for _ in range(5):
+        uniforms = rng.random(game.horizon + 1)
+        found = Simulator(game).play(joint, uniforms)
+        expected = Simulator(full).play(padded(game, joint), uniforms)
+        steps = np.append(game.layer_offsets[:-1], game.states)
+        np.testing.assert_array_equal(found.states - steps, expected.states)
+        np.testing.assert_array_equal(found.actions, expected.actions)
+        np.testing.assert_array_equal(found.rewards, expected.rewards)
+        np.testing.assert_array_equal(game.numbered(found.states), found.states)
+        numbers = full.numbered(expected.states)
+        np.testing.assert_array_equal(full.named(numbers), expected.states)
+        np.testing.assert_array_equal(numbers // full.states, np.arange(game.horizon + 1))
 
 
 @given(games(), seeds)
