@@ -48,7 +48,7 @@ class Payoffs:
 
     def kernel(self) -> np.ndarray:
         game, policies = self.instance.game, self.instance.policies
-        return checked_payoffs(game, policies, self.instance.hypothesis().transitions)
+        return checked_payoffs(game, policies, self.instance.hypothesis().probabilities)
 
     def time_all_models(self) -> None:
         self.kernel()
