@@ -5,6 +5,9 @@
     catalogue.make("needle", arms=16, truth="last")
     catalogue.certify("needle", instance)
     catalogue.load("mine.npz", policies={"sample": [32, 32]}, hypotheses={"net": 256})
+    catalogue.from_openspiel("markov_soccer(horizon=12)")  # games from elsewhere
+    catalogue.from_pettingzoo(env, horizon=10)
+    catalogue.from_nfg("game.nfg")
 
 A family is a file with `make(*, seed=0, ...) -> Instance`. Its docstring proves the structure that
 the instances have; its `Instance.known` holds the constants that follow; its
@@ -17,13 +20,19 @@ import inspect
 import os
 import types
 import typing
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from mamex_bench.catalogue._certificate import Check
 from mamex_bench.errors import InputError
 from mamex_bench.model.instance import Instance
 from mamex_bench.registry import Registry
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from mamex_bench.model.game import Game, MarkovGame
+    from mamex_bench.model.layered import LayeredGame
 
 REGISTRY = Registry("game family", __name__, __path__, "mamex_bench.games")
 
@@ -78,6 +87,109 @@ def load(
     from mamex_bench.catalogue import _files
 
     return _files.load(path, policies, hypotheses)
+
+
+def from_openspiel(
+    game: str | Any,
+    horizon: int | None = None,
+    *,
+    limit: int = 4_000_000,
+    key: Callable[[Any], Hashable] | None = None,
+) -> LayeredGame:
+    """A simultaneous-move or turn-based perfect-information game of OpenSpiel, written out.
+
+    Chance is summed out. Action k of an agent is its k-th legal action in OpenSpiel's order; where
+    it has m < k + 1 of them, action k does what action k mod m does, and an agent that is not to
+    move has m = 1. Rewards are in [0, 1]; values in the game's own units come back through `units`.
+    An episode that is over waits in an absorbing state, one per layer.
+
+    Arguments:
+        game: a name with parameters, "markov_soccer(horizon=12)", or a game of OpenSpiel.
+        horizon: number of decisions after which it is cut; None: its own end.
+        limit: most rows (state and joint action) and most entries of rows.
+        key: what a state of OpenSpiel is taken for, Markov together with the number of decisions
+            before it; None: chosen and compared, see `catalogue/_openspiel.py`.
+
+    Raises:
+        InputError: OpenSpiel is not installed; an unknown name or parameter; hidden information;
+            chance that is sampled; mean-field games; a game beyond the limit; a key that is not
+            Markov.
+    """
+    from mamex_bench.catalogue import _openspiel
+
+    return _openspiel.from_openspiel(game, horizon, limit, key)
+
+
+def from_pettingzoo(
+    env: Any,
+    horizon: int,
+    *,
+    seeds: Sequence[int] = (0,),
+    get_state: Callable[[Any], Any] | None = None,
+    set_state: Callable[[Any, Any], object] | None = None,
+    key: Callable[[Any], Hashable] | None = None,
+    stationary: bool = False,
+    limit: int = 4_000_000,
+) -> LayeredGame:
+    """An environment of PettingZoo's parallel API whose steps are without chance, written out.
+
+    Gymnasium environments with tuples of actions and rewards (Level-Based Foraging) do too. Every
+    agent has all actions of its Discrete space in every state; an agent that has left has one.
+    Rewards are in [0, 1]; own values come back through `units`.
+
+    Arguments:
+        env: the environment, or a function that makes it.
+        horizon: number of decisions.
+        seeds: one first state per seed of `reset`, each as likely.
+        get_state, set_state: `get_state(env)` is a copy of all that a step depends on and
+            `set_state(env, state)` brings it back; without them the environment is copied deeply.
+        key: of an environment, Markov together with the number of steps before; None: the
+            observations, and the environment's `state()` where it has one. It is compared.
+        stationary: a step depends on what the key holds and not on the time. Then a joint action
+            is played once in a state, whatever the horizon, and one of each state in every later
+            step again, to compare; an end by the environment's own step limit is not seen.
+        limit: most rows (state and joint action).
+
+    Raises:
+        InputError: an environment of another kind; a state that cannot be restored; steps that
+            draw random numbers or differ between copies; rewards that are not finite; a game
+            beyond the limit; a key that is not Markov.
+    """
+    from mamex_bench.catalogue import _pettingzoo
+
+    return _pettingzoo.from_pettingzoo(
+        env, horizon, seeds, get_state, set_state, key, stationary, limit
+    )
+
+
+def from_nfg(path: str | os.PathLike[str]) -> MarkovGame:
+    """The strategic game of a Gambit `.nfg` file, payoff or outcome version, with H = S = 1.
+
+    Rewards are each agent's payoffs mapped onto [0, 1]; `units` maps values back.
+
+    Raises:
+        InputError: a file that cannot be read, is cut short, or holds something else than expected
+            at the place that the message names.
+    """
+    from mamex_bench.catalogue import _nfg
+
+    return _nfg.from_nfg(path)
+
+
+def to_nfg(game: Game | ArrayLike, path: str | os.PathLike[str], title: str = "") -> None:
+    """Write a strategic game as a Gambit `.nfg` file, payoff version, in own units.
+
+    Arguments:
+        game: a game with horizon 1 and one first state, or payoffs (n, A_0, ..., A_{n-1}).
+        path: of the file, replaced if it is there.
+        title: its title.
+
+    Raises:
+        InputError: another kind of game; payoffs of another shape; a path that cannot be written.
+    """
+    from mamex_bench.catalogue import _nfg
+
+    _nfg.to_nfg(game, path, title)
 
 
 def _fits(value: Any, hint: Any) -> bool:
