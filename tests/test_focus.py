@@ -7,6 +7,9 @@ import pytest
 
 from mamex_bench.kernels import model_evidence as kernel
 from mamex_bench.kernels.evidence import IMPOSSIBLE, REGULARISED, Focus
+from mamex_bench.model.game import MarkovGame
+
+ONE_CELL = MarkovGame(np.ones((1, 1, 1, 1)), np.zeros((1, 1, 1, 1)), (1,))
 
 VALUES = {
     "spread": lambda rng, F, C: rng.random((F, C)),
@@ -19,8 +22,9 @@ VALUES = {
 def evidence(values, eta, sign):
     F = values.shape[0]
     made = kernel.Models(
+        layers=ONE_CELL.layers,
         values=sign * values,
-        log_loss=np.zeros((1, 1, 1, 1, F)),
+        log_loss=np.zeros((1, F)),
         losses=np.zeros(F),
         errors=np.zeros(F),
         spread=np.full((F, F), np.nan),

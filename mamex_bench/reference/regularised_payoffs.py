@@ -1,6 +1,7 @@
 """Slow twins of the evidence kernels: regularised payoffs from the definition, data replayed.
 
-Every quantity is recomputed from the list of trajectories; nothing is shared with the kernels.
+Every quantity is recomputed from the list of trajectories; nothing is shared with the kernels. A
+layered game is taken in its dense form, states that fill up a layer being never reached.
 """
 
 from __future__ import annotations
@@ -11,42 +12,71 @@ from typing import Any
 import numpy as np
 
 from mamex_bench.model._arrays import Floats, Ints
-from mamex_bench.model.game import MarkovGame, Trajectory
-from mamex_bench.model.hypotheses import LinearValueClass, ModelClass, ValueClass
+from mamex_bench.model.evaluation import dense
+from mamex_bench.model.game import Game, MarkovGame, Trajectory
+from mamex_bench.model.hypotheses import Hypotheses, LinearValueClass, ModelClass, ValueClass
 from mamex_bench.model.instance import Instance
+from mamex_bench.model.layered import LayeredGame
+from mamex_bench.model.policies import PurePolicies
+from mamex_bench.reference.rows import padded
+
+Step = tuple[int, int, int, int]  # (h, s, joint action, s')
+Steps = list[list[Step]]  # of every trajectory
 
 
 def regularised_payoffs(
     instance: Instance, name: str, trajectories: Sequence[Trajectory], eta: float
 ) -> Floats:
     """(n, m_0, ...): sup_f { V_f^{i,pi}(rho) - eta L^i(f, pi) }, raw losses."""
-    classes = instance.hypothesis(name)
-    game, policies = instance.game, instance.policies
+    seen = [_steps(instance.game, trajectory) for trajectory in trajectories]
+    classes = _dense_class(instance.game, instance.hypothesis(name))
+    game, policies = dense(instance.game), _dense_policies(instance.game, instance.policies)
     out = np.empty((game.agents, *policies.counts))
     for index, members in enumerate(np.ndindex(*policies.counts)):
         joint = policies.joint_actions(game, index)
         for i in range(game.agents):
             if isinstance(classes, ModelClass):
-                worth = _models(game, classes, trajectories, eta, joint, i)
+                worth = _models(game, classes, seen, eta, joint, i)
             elif isinstance(classes, ValueClass):
-                worth = _values(game, classes, trajectories, eta, joint, i)
+                worth = _values(game, classes, seen, eta, joint, i)
             else:
-                worth = _linear(game, classes, trajectories, eta, joint, i)
+                worth = _linear(game, classes, seen, eta, joint, i)
             out[(i, *members)] = worth
     return out
 
 
-def _steps(game: MarkovGame, trajectory: Trajectory) -> list[tuple[int, int, int, int]]:
-    """(h, s, joint action, s') of a trajectory."""
-    return [
-        (
-            h,
-            int(trajectory.states[h]),
-            int(np.ravel_multi_index(trajectory.actions[h], game.action_counts)),
-            int(trajectory.states[h + 1]),
-        )
-        for h in range(game.horizon)
-    ]
+def _steps(game: Game, trajectory: Trajectory) -> list[Step]:
+    """Of a trajectory, states as the dense form names them."""
+    states = trajectory.states
+    if isinstance(game, LayeredGame):
+        states = states - game.layer_offsets
+    actions = [int(np.ravel_multi_index(each, game.action_counts)) for each in trajectory.actions]
+    return [(h, int(states[h]), a, int(states[h + 1])) for h, a in enumerate(actions)]
+
+
+def _dense_policies(game: Game, policies: PurePolicies) -> PurePolicies:
+    return PurePolicies(
+        [np.stack([padded(game, table) for table in tables]) for tables in policies.tables]
+    )
+
+
+def _dense_class(game: Game, classes: Hypotheses) -> Hypotheses:
+    """The hypotheses for the game's dense form; values and features of padding are zero."""
+    if not isinstance(game, LayeredGame):
+        return classes
+    if isinstance(classes, ModelClass):
+        parts = game.layer_offsets, game.indptr, game.next_state
+        models = [
+            LayeredGame(*parts, model, game.reward, game.action_counts).dense().transition
+            for model in classes.transitions
+        ]
+        return ModelClass(models, truth=None)
+    if isinstance(classes, LinearValueClass):
+        return LinearValueClass(padded(game, classes.features), classes.ridge)
+    values = [np.stack([padded(game, f) for f in each]) for each in classes.per_agent]
+    if classes.features is None:
+        return ValueClass(values)
+    return ValueClass(values, padded(game, classes.features), classes.ridge)
 
 
 def policy_value(transition: Floats, reward: Floats, initial: Floats, joint: Ints) -> float:
@@ -60,13 +90,17 @@ def policy_value(transition: Floats, reward: Floats, initial: Floats, joint: Int
     return float(initial @ V)
 
 
-def model_losses(
-    game: MarkovGame, classes: ModelClass, trajectories: Sequence[Trajectory]
-) -> Floats:
+def model_losses(game: Game, classes: ModelClass, trajectories: Sequence[Trajectory]) -> Floats:
     """(F,): negative log-likelihoods, infinite where a model excludes a transition."""
+    models = _dense_class(game, classes)
+    assert isinstance(models, ModelClass)
+    return _losses(models, [_steps(game, trajectory) for trajectory in trajectories])
+
+
+def _losses(classes: ModelClass, seen: Steps) -> Floats:
     losses = np.zeros(classes.size)
-    for trajectory in trajectories:
-        for h, s, a, t in _steps(game, trajectory):
+    for steps in seen:
+        for h, s, a, t in steps:
             p = classes.transitions[:, h, s, a, t]
             losses -= np.log(p, out=np.full(p.shape, -np.inf), where=p > 0.0)
     return losses
@@ -75,12 +109,12 @@ def model_losses(
 def _models(
     game: MarkovGame,
     classes: ModelClass,
-    trajectories: Sequence[Trajectory],
+    seen: Steps,
     eta: float,
     joint: Ints,
     agent: int,
 ) -> float:
-    losses = model_losses(game, classes, trajectories)
+    losses = _losses(classes, seen)
     values = [policy_value(P, game.reward[agent], game.initial, joint) for P in classes.transitions]
     return float(np.max(np.array(values) - eta * losses))
 
@@ -89,7 +123,7 @@ def _start(game: MarkovGame, f: Floats, joint: Ints) -> float:
     return float(sum(game.initial[s] * f[0, s, joint[0, s]] for s in range(game.states)))
 
 
-def _target(game: MarkovGame, f: Floats, joint: Ints, agent: int, step: tuple[int, ...]) -> float:
+def _target(game: MarkovGame, f: Floats, joint: Ints, agent: int, step: Step) -> float:
     """y = r + f_{h+1}(s', pi_{h+1}(s'))."""
     h, s, a, t = step
     onward = f[h + 1, t, joint[h + 1, t]] if h + 1 < game.horizon else 0.0
@@ -99,7 +133,7 @@ def _target(game: MarkovGame, f: Floats, joint: Ints, agent: int, step: tuple[in
 def _values(
     game: MarkovGame,
     classes: ValueClass,
-    trajectories: Sequence[Trajectory],
+    seen: Steps,
     eta: float,
     joint: Ints,
     agent: int,
@@ -108,7 +142,7 @@ def _values(
     for f in classes.per_agent[agent]:
         loss = 0.0
         for h in range(game.horizon):
-            steps = [_steps(game, t)[h] for t in trajectories]
+            steps = [each[h] for each in seen]
             y = np.array([_target(game, f, joint, agent, step) for step in steps])
             if classes.features is None:
                 own = np.array([f[h, s, a] for _, s, a, _ in steps])
@@ -122,9 +156,7 @@ def _values(
     return float(best)
 
 
-def _ridge_excess(
-    f: Floats, features: Floats, steps: list[tuple[int, int, int, int]], y: Floats, ridge: float
-) -> float:
+def _ridge_excess(f: Floats, features: Floats, steps: list[Step], y: Floats, ridge: float) -> float:
     """sum (f - y)^2 + ridge |theta_f|^2 - min_theta [ sum (phi theta - y)^2 + ridge |theta|^2 ].
 
     The minimum by least squares on the data padded with sqrt(ridge) I.
@@ -142,7 +174,7 @@ def _ridge_excess(
 def _linear(
     game: MarkovGame,
     classes: LinearValueClass,
-    trajectories: Sequence[Trajectory],
+    seen: Steps,
     eta: float,
     joint: Ints,
     agent: int,
@@ -160,8 +192,8 @@ def _linear(
         gram = classes.ridge * np.eye(d)
         b = np.zeros(d)
         M = np.zeros((d, d))
-        for trajectory in trajectories:
-            _, s, a, t = _steps(game, trajectory)[h]
+        for steps in seen:
+            _, s, a, t = steps[h]
             phi = classes.features[h, s, a]
             gram += np.outer(phi, phi)
             b += phi * game.reward[agent, h, s, a]
