@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 from layered_games import (
@@ -129,14 +131,14 @@ def test_plans_are_those_of_the_dense_form(
     draws = np.random.default_rng(0).random((K, cells.size + 1 + game.horizon))
     fewer = draws[:, np.append(cells, np.ones(1 + game.horizon, dtype=bool))]
     played = a.advance(Simulator(game), fewer), b.advance(Simulator(full.game), draws)
-    assert len(played[0]) > (2 if constants == "tuned" else 0)
+    assert len(played[0]) > (2 if constants == "tuned" and counts == (2, 3) else 0)
     for (x, count), (y, again) in zip(*played, strict=True):
         assert count == again
         np.testing.assert_array_equal(padded(game, x.joint)[cells.reshape(full.game.table_shape)],
                                       y.joint[cells.reshape(full.game.table_shape)])  # fmt: skip
         np.testing.assert_array_equal(x.gaps(layered), y.gaps(full))
         np.testing.assert_allclose(x.class_gaps(layered), y.class_gaps(full), atol=1e-14)
-    np.testing.assert_array_equal(a.interval(), b.interval())
+    np.testing.assert_allclose(a.interval(), b.interval(), atol=1e-14)
     assert not b._data.met[~cells].any()
     assert a.output_profile().joint.shape == (game.states, A)
 
@@ -218,7 +220,7 @@ def test_snapshots_and_draws_are_bounded(monkeypatch: pytest.MonkeyPatch) -> Non
     instance, _ = forms(6, "tabular")
     runs = []
     for numbers in (1 << 20, 1):
-        monkeypatch.setattr("mamex_bench.runs.run.BLOCK_DRAWS", numbers)
+        monkeypatch.setattr(import_module("mamex_bench.runs.run"), "BLOCK_DRAWS", numbers)
         monkeypatch.setattr("mamex_bench.learners._optimistic_planning.SNAPSHOT_NUMBERS", numbers)
         learner = make("optimistic_vi_tuned", instance, "cce")
         runs.append(mb.run(instance, learner, EPISODES, seed=0))
