@@ -16,6 +16,11 @@ from mamex_bench.model._arrays import Floats, Ints, expect_shape, floats, frozen
 from mamex_bench.model.concepts import concept_code
 from mamex_bench.model.game import Game, cumulative
 from mamex_bench.model.policies import PurePolicies
+from mamex_bench.model.unrestricted import (
+    NODE_LIMIT,
+    unrestricted_value_bounds,
+    unrestricted_values,
+)
 
 if TYPE_CHECKING:
     from mamex_bench.model.instance import Instance
@@ -68,6 +73,25 @@ class ClassProfile:
         code = concept_code(self.concept)
         deviation_gains(U.reshape(n, -1), counts, self.distribution.reshape(-1), code, out)
         return out
+
+    def unrestricted_gaps(self, instance: Instance, limit: int = NODE_LIMIT) -> Floats:
+        """(n,): exact gain of the best deviation among *all* policies of one agent.
+
+        It may depend on all states and actions seen so far, and for "ce" on the agent's own drawn
+        policy; see `model.unrestricted`. At least `gaps`, and zero for no small class in general.
+
+        Raises:
+            InputError: more than `limit` pairs of a state and a set of policies still possible.
+        """
+        game, x = instance.game, self.distribution
+        best = unrestricted_values(game, self.policies, x, self.concept, limit)
+        return best - (instance.payoffs * x).reshape(game.agents, -1).sum(axis=1)
+
+    def unrestricted_interval(self, instance: Instance) -> Floats:
+        """(2, n): lower and upper ends of `unrestricted_gaps`, for profiles of any size."""
+        game, x = instance.game, self.distribution
+        ends = unrestricted_value_bounds(game, self.policies, x, self.concept)
+        return np.stack(ends) - (instance.payoffs * x).reshape(game.agents, -1).sum(axis=1)
 
     def __repr__(self) -> str:
         support = int((self.distribution > 0.0).sum())
