@@ -26,7 +26,7 @@ class Archive:
     Attributes:
         kind: "class" or "markov".
         concept: "nash", "ce" or "cce".
-        shape: of the dense array: (m_0, ..., m_{n-1}), or (H, S, A).
+        shape: of the full array: (m_0, ..., m_{n-1}), or (H, S, A), (N, A) for a layered game.
         kept: (J,) segment numbers, increasing.
         starts: (J+1,) where each row starts in the next two.
         cells: flat indices of the entries that are not zero.
