@@ -92,7 +92,10 @@ def put(where, value):
             "reward has shape (1, 2, 3, 4): expected (n, H, S, A) = (2, ",
             {"reward": np.ones((1, 2, 3, 4))},
         ),
-        ("initial has shape (2,): expected one entry per first state = (3,)", {"initial": np.full(2, 0.5)}),
+        (
+            "initial has shape (2,): expected one entry per first state = (3,)",
+            {"initial": np.full(2, 0.5)},
+        ),
         ("initial[] sums to 1.33333333333", {"initial": put(0, 2 / 3)}),
         (
             "4 joint actions: expected the product of action_counts (2, 3)",
