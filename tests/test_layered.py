@@ -402,3 +402,8 @@ def test_the_slow_twins_read_the_game_for_themselves():
     np.testing.assert_array_equal(rows.starts, layers.rows)
     np.testing.assert_array_equal(rows.after, layers.following)
     assert padded(game, game.initial) is game.initial
+
+
+def test_end_states_are_numbered_without_large_holes():
+    with pytest.raises(InputError, match="end states, more than there are entries"):
+        LayeredGame([0, 1], [0, 1], [10**9], [1.0], np.zeros((1, 1, 1)), (1,))

@@ -15,6 +15,8 @@ from mamex_bench.kernels.layers import Layers
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+POLICY_BLOCK = 64
+
 
 @jit
 def joint_action(tables: Ints, offsets: Ints, strides: Ints, members: Ints, x: int) -> int:
@@ -126,25 +128,30 @@ def model_values(
 ) -> None:
     """`policy_values` of a single model: probability (nnz,), reward (n, N, A), out (n, M).
 
-    Without an inner loop over models there is nothing to fill vectors with, and plain loops win.
+    Without an inner loop over models there is nothing to fill vectors with, and plain loops win;
+    policies in blocks, so that they share the rows of a state while these are in the cache.
     """
-    n, A = reward.shape[0], layers.actions
-    members = np.empty(n, np.int64)
-    values = np.zeros((layers.first[layers.first.shape[0] - 1], n))
-    for policy in range(out.shape[1]):
-        unravel(policy, offsets, members)
+    n, A, M = reward.shape[0], layers.actions, out.shape[1]
+    members = np.empty((min(M, POLICY_BLOCK), n), np.int64)
+    values = np.zeros((layers.first[layers.first.shape[0] - 1], members.shape[0], n))
+    for first in range(0, M, POLICY_BLOCK):
+        block = min(POLICY_BLOCK, M - first)
+        for b in range(block):
+            unravel(first + b, offsets, members[b])
         for x in order:
-            a = joint_action(tables, offsets, strides, members, x)
-            for i in range(n):
-                values[x, i] = reward[i, x, a]
-            for k in range(layers.rows[x * A + a], layers.rows[x * A + a + 1]):
+            for b in range(block):
+                a = joint_action(tables, offsets, strides, members[b], x)
                 for i in range(n):
-                    values[x, i] += probability[k] * values[layers.following[k], i]
-        for i in range(n):
-            total = 0.0
-            for x in range(initial.shape[0]):
-                total += initial[x] * values[x, i]
-            out[i, policy] = total
+                    values[x, b, i] = reward[i, x, a]
+                for k in range(layers.rows[x * A + a], layers.rows[x * A + a + 1]):
+                    for i in range(n):
+                        values[x, b, i] += probability[k] * values[layers.following[k], b, i]
+        for b in range(block):
+            for i in range(n):
+                total = 0.0
+                for x in range(initial.shape[0]):
+                    total += initial[x] * values[x, b, i]
+                out[i, first + b] = total
 
 
 @jit

@@ -190,6 +190,12 @@ def _check_rows(offsets: Ints, rows: Ints, following: Ints, P: Floats, A: int) -
             f"next_state[{k}] is {following[k]}, {where(int(row_of[k]))}: expected a state of the "
             f"next layer, from {low[k]} on"
         )
+    ends = int(following.max()) - int(offsets[-1]) + 1
+    if ends > rows[-1] - rows[int(offsets[-2]) * A]:
+        raise InputError(
+            f"next_state names {ends} end states, more than there are entries in the last layer: "
+            "expected them numbered from N on without holes"
+        )
     disordered = (np.diff(following) <= 0) & (np.diff(row_of) == 0)
     if disordered.any():
         k = int(np.argmax(disordered)) + 1
