@@ -153,7 +153,7 @@ def test_parameters_are_those_of_the_signature():
             {"distance": [0.2, 0.1]},
         ),
         ("slip is 0.5: expected a number in [0, 0.5)", "combination_lock", {"slip": 0.5}),
-        ("agent 0 has 2^13 open-loop sequences", "combination_lock", {"length": 13}),
+        ("policies is 1: expected at least 2", "combination_lock", {"policies": 1}),
         ("episodes = 1 and c = 0.9 give (d-1) Delta = 1.5", "hypercube", {"episodes": 1, "c": 0.9}),
         ("agent 0 has 16,777,216 open-loop", "hypercube", {"horizon": 9, "c": 1e-3}),
         ("horizon is 1: expected at least 2", "hypercube", {"horizon": 1}),

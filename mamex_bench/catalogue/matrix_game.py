@@ -53,8 +53,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mamex_bench.catalogue._certificate import Check
 from mamex_bench.catalogue._classics import population, shifts
 from mamex_bench.catalogue._generators import VALUE_LIMIT, stream, value_class_of
+from mamex_bench.equilibria.backward_induction import backward_induction
 from mamex_bench.errors import InputError
 from mamex_bench.model._arrays import Floats, positive_integer
 from mamex_bench.model.game import MarkovGame, Units
@@ -163,6 +165,51 @@ def make(
         name=f"matrix_game({game}, repeated={H})",
         known={key: Known(H * value, classic.source) for key, value in classic.known.items()},
     )
+
+
+def certify(instance: Instance) -> list[Check]:
+    """Known values against backward induction; the mixed one against indifference."""
+    game, known, checks = instance.game, instance.known, []
+    nash = backward_induction(game, "nash")
+    if "value" in known or "nash_value" in known:
+        key = "value" if "value" in known else "nash_value"
+        each = np.atleast_1d(nash.value)[: 1 if key == "value" else game.agents]
+        error = float(np.abs(each - known[key].value).max())
+        checks += [
+            Check("agent 0's value by backward induction", each[0], "==", known[key].value, 1e-8),
+            Check("largest error of an agent's value", error, "==", 0.0, 1e-8),
+            Check("gain of any policy against it", float(nash.gaps.max()), "<=", 0.0, 1e-8),
+        ]
+    if "ce_welfare" in known:
+        ce = backward_induction(game, "ce")
+        welfare = float(ce.value.sum())
+        checks += [
+            Check("greatest welfare of a CE", welfare, "==", known["ce_welfare"].value, 1e-8),
+            Check("gain of any deviation from it", float(ce.gaps.max()), "<=", 0.0, 1e-8),
+        ]
+    if "mixed_value" in known:
+        mixed = game.units.to_own(indifference_values(game))
+        checks += [
+            Check(f"agent {i}'s value when the other keeps it indifferent", value, "==", claimed)
+            for i, (value, claimed) in enumerate(zip(mixed, [known["mixed_value"].value] * 2))
+        ]
+    return checks
+
+
+def indifference_values(game: MarkovGame) -> Floats:
+    """(2,): value of each agent when the other's mixture leaves it indifferent, over all steps.
+
+    Solves U y = v 1, sum y = 1 at each step; NaN unless every such y is positive.
+    """
+    values = np.zeros(2)
+    for h in range(game.horizon):
+        for i in range(2):
+            U = np.moveaxis(game.reward[i, h, 0].reshape(game.action_counts), i, 0)
+            m = len(U)
+            system = np.block([[U, -np.ones((m, 1))], [np.ones((1, m)), np.zeros((1, 1))]])
+            *y, value = np.linalg.solve(system, np.append(np.zeros(m), 1.0))
+            values[i] += value if min(y) > 0.0 else np.nan
+    return values
 
 
 def _value_class(game: MarkovGame, policies: PurePolicies, seed: int) -> ValueClass:
