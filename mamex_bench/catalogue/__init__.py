@@ -90,6 +90,8 @@ def _fits(value: Any, hint: Any) -> bool:
         if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
             return False
         return all(_fits(each, inner) for each in value)
+    if origin is dict:
+        return isinstance(value, dict) and all(isinstance(key, str) for key in value)
     if hint is float:
         return _is_number(value)
     if hint is int:
@@ -115,4 +117,6 @@ def _words(hint: Any) -> str:
         return " or ".join(_words(each) for each in typing.get_args(hint))
     if origin is Sequence:
         return f"a list, each entry {_words(typing.get_args(hint)[0])}"
+    if origin is dict:
+        return "a table of named parameters"
     return plain.get(hint, str(hint))
