@@ -39,18 +39,24 @@ from mamex_bench.model._arrays import Floats, Ints, expect_shape
 from mamex_bench.model.hypotheses import ModelClass, ValueClass
 from mamex_bench.model.instance import Instance
 
-# Singular values below this share of the largest count as zero.
+# Singular values below this share of the largest count as zero,
 RANK_TOLERANCE = 1e-9
+# and so does a matrix without any larger entry: what rounding leaves of values up to H.
+ZERO = 1e-12
 ENTRY_LIMIT = 100_000_000
 
 Kind = Literal["Q", "V"]
 
 
 def numerical_rank(matrix: ArrayLike, tolerance: float = RANK_TOLERANCE) -> int:
-    """Number of singular values above `tolerance` times the largest (0 for the zero matrix)."""
-    values = np.linalg.svd(np.asarray(matrix, dtype=np.float64), compute_uv=False)
-    if values.size == 0 or values[0] == 0.0:
+    """Number of singular values above `tolerance` times the largest.
+
+    0 when no entry exceeds 1e-12 in size: entries are meant to be of order one.
+    """
+    array = np.asarray(matrix, dtype=np.float64)
+    if array.size == 0 or np.abs(array).max() <= ZERO:
         return 0
+    values = np.linalg.svd(array, compute_uv=False)
     return int((values > tolerance * values[0]).sum())
 
 
@@ -132,27 +138,39 @@ def mean_bellman_errors(
     instance: Instance, agent: int, name: str | None = None, kind: Kind = "Q"
 ) -> list[Floats]:
     """Per step (M, F M): the mean Bellman error of every pair (f, pi) under every roll-in q."""
-    residuals, tables = bellman_residuals(instance, agent, name), policy_tables(instance)
-    M, _, S = tables.shape
-    _limit(M * residuals[0].shape[0] * M, "mean Bellman errors")
-    if kind == "Q":
-        rolls = state_action_occupancies(instance)
-        return [roll @ b.reshape(b.shape[0] * M, -1).T for roll, b in zip(rolls, residuals)]
-    if kind != "V":
-        raise InputError(f"kind is {kind!r}: expected 'Q' or 'V'")
-    pair, state = np.ogrid[:M, :S]
-    met = [b[:, pair, state, tables[:, h]] for h, b in enumerate(residuals)]
-    return [
-        roll @ b.reshape(b.shape[0] * M, S).T for roll, b in zip(state_occupancies(instance), met)
-    ]
+    return _errors(instance, agent, name, kind, list(_roll_ins(instance, kind)))
 
 
 def bellman_rank(instance: Instance, name: str | None = None, kind: Kind = "Q") -> int:
     """Largest rank of the mean Bellman errors over agents and steps."""
+    # With roll-ins U diag(s) V^T, the errors have the singular values of diag(s) V^T (residuals).
+    fewer = []
+    for roll in _roll_ins(instance, kind):
+        _, values, right = np.linalg.svd(roll, full_matrices=False)
+        fewer.append((values[:, None] * right)[values > 1e-15 * values[0]])
     return max(
-        largest_rank(mean_bellman_errors(instance, agent, name, kind))
+        largest_rank(_errors(instance, agent, name, kind, fewer))
         for agent in range(instance.game.agents)
     )
+
+
+def _roll_ins(instance: Instance, kind: Kind) -> Floats:
+    """(H, M, S A) for Q-type, (H, M, S) for V-type: what the roll-ins meet."""
+    if kind not in ("Q", "V"):
+        raise InputError(f"kind is {kind!r}: expected 'Q' or 'V'")
+    return state_action_occupancies(instance) if kind == "Q" else state_occupancies(instance)
+
+
+def _errors(
+    instance: Instance, agent: int, name: str | None, kind: Kind, rolls: list[Floats]
+) -> list[Floats]:
+    residuals, tables = bellman_residuals(instance, agent, name), policy_tables(instance)
+    M, _, S = tables.shape
+    _limit(len(rolls[0]) * residuals[0].shape[0] * M, "mean Bellman errors")
+    if kind == "V":
+        pair, state = np.ogrid[:M, :S]
+        residuals = [b[:, pair, state, tables[:, h]] for h, b in enumerate(residuals)]
+    return [roll @ b.reshape(-1, roll.shape[1]).T for roll, b in zip(rolls, residuals)]
 
 
 @dataclass(frozen=True)
