@@ -89,7 +89,9 @@ def simplex_net(dimension: int, resolution: int) -> Floats:
     """(C(N+d-1, d-1), d): all points of the simplex whose entries are multiples of 1/N."""
     d, N = positive_integer(dimension, "dimension"), positive_integer(resolution, "resolution")
     bars = np.array(list(itertools.combinations(range(N + d - 1), d - 1)), dtype=np.int64)
-    edges = np.pad(bars.reshape(-1, d - 1), ((0, 0), (1, 1)), constant_values=-1)
+    edges = np.pad(
+        bars.reshape(comb(N + d - 1, d - 1), d - 1), ((0, 0), (1, 1)), constant_values=-1
+    )
     edges[:, -1] = N + d - 1
     net: Floats = (np.diff(edges, axis=1) - 1) / N
     return net
