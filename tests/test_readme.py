@@ -91,7 +91,7 @@ def test_every_command_line_of_the_readme_parses():
     calls = [words[1:] for words in lines if words[:1] == ["mamex-bench"]]
     assert len(calls) >= 4
     for call in calls:
-        assert cli._parser().parse_args(call).command
+        assert cli.parser().parse_args(call).command
 
 
 def test_every_make_target_of_the_readme_exists():
