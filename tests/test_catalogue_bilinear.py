@@ -1,0 +1,607 @@
+"""Families of low rank: their matrices by slow loops, their certificates, and planted failures."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from games import random_game, random_policies
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mamex_bench import catalogue
+from mamex_bench.catalogue import _signals, factored, linear_game, low_occupancy
+from mamex_bench.catalogue._generators import model_net, value_class_of
+from mamex_bench.concentration import concentration
+from mamex_bench.errors import InputError, NotApplicableError
+from mamex_bench.model import structure
+from mamex_bench.model.game import MarkovGame
+from mamex_bench.model.hypotheses import LinearValueClass, ModelClass, ValueClass
+from mamex_bench.model.instance import Instance, policy_action_values, realizable
+from mamex_bench.structural_bounds import structural_bilinear, structural_witness
+
+FAMILIES = ["low_bellman_rank", "low_occupancy", "linear_qv", "factored", "linear_game"]
+MEMBERS = [*((name, {}) for name in FAMILIES), ("linear_game", {"features": "independent"})]
+few = settings(max_examples=6)
+seeds = st.integers(0, 10**6)
+
+
+def failing(name, instance):
+    """The statements of the certificate that fail."""
+    return [c.statement for c in catalogue.certify(name, instance) if not c.holds]
+
+
+def changed(instance, transition=None, reward=None, hypotheses=None, policies=None, initial=None):
+    """The instance with some parts replaced; a class of models keeps its truth at index 0."""
+    game = instance.game
+    other = MarkovGame(
+        game.transition if transition is None else transition,
+        game.reward if reward is None else reward,
+        game.action_counts,
+        game.initial if initial is None else initial,
+    )
+    classes = dict(instance.hypotheses)
+    for name, each in classes.items():
+        if isinstance(each, ModelClass) and transition is not None:
+            classes[name] = ModelClass(np.concatenate([transition[None], each.transitions[1:]]), 0)
+    classes.update(hypotheses or {})
+    return Instance(other, policies or instance.policies, classes, instance.name, instance.known)
+
+
+def leaky(transition, seed=0, share=0.2):
+    """Transitions mixed with unstructured ones."""
+    rng = np.random.default_rng(seed)
+    noise = rng.dirichlet(np.ones(transition.shape[-1]), size=transition.shape[:-1])
+    return (1 - share) * transition + share * noise
+
+
+# --- the matrices, by loops over states, actions and next states ---
+
+
+def slow_visits(game, table):
+    """[h][s] -> chance, by pushing mass forward."""
+    visits = [dict(enumerate(game.initial))]
+    for h in range(game.horizon - 1):
+        after = dict.fromkeys(range(game.states), 0.0)
+        for s, mass in visits[-1].items():
+            for t in range(game.states):
+                after[t] += mass * game.transition[h, s, table[h, s], t]
+        visits.append(after)
+    return visits
+
+
+def slow_error(instance, agent, classes, f, pi, q, h, kind):
+    """One mean Bellman error."""
+    game, S = instance.game, instance.game.states
+    if isinstance(classes, ModelClass):
+        P = classes.transitions[f]
+        world = MarkovGame(P, game.reward, game.action_counts, game.initial)
+        values = policy_action_values(world, pi)[agent]
+    else:
+        values = classes.per_agent[agent][f]
+    total = 0.0
+    for s, mass in slow_visits(game, q)[h].items():
+        a = q[h, s] if kind == "Q" else pi[h, s]
+        target = game.reward[agent, h, s, a]
+        if h + 1 < game.horizon:
+            target += sum(
+                game.transition[h, s, a, t] * values[h + 1, t, pi[h + 1, t]] for t in range(S)
+            )
+        total += mass * (values[h, s, a] - target)
+    return total
+
+
+@pytest.fixture
+def mixed():
+    game = random_game(3, (2, 2), states=3, horizon=3)
+    policies = random_policies(game, 5, most=3)
+    classes = {
+        "models": model_net(game, 3, 1, (0.1, 0.4)),
+        "values": value_class_of(game, policies, 2, 1),
+    }
+    return Instance(game, policies, classes)
+
+
+@pytest.mark.parametrize("kind", ["Q", "V"])
+@pytest.mark.parametrize("name", ["models", "values"])
+def test_mean_bellman_errors_are_those_of_the_definition(mixed, name, kind):
+    tables, classes = structure.policy_tables(mixed), mixed.hypothesis(name)
+    M = len(tables)
+    for agent in range(2):
+        errors = structure.mean_bellman_errors(mixed, agent, name, kind)
+        F = classes.size if name == "models" else classes.sizes[agent]
+        assert [e.shape for e in errors] == [(M, F * M)] * 3
+        rng = np.random.default_rng(0)
+        for _ in range(12):
+            q, pi, f, h = (int(rng.integers(k)) for k in (M, M, F, 3))
+            slow = slow_error(mixed, agent, classes, f, tables[pi], tables[q], h, kind)
+            assert errors[h][q, f * M + pi] == pytest.approx(slow, abs=1e-13)
+
+
+@pytest.mark.parametrize("name", ["models", "values"])
+def test_mean_bellman_errors_add_up_to_the_prediction_error(mixed, name):
+    # V_f^pi - V^pi = sum over steps of the errors under q = pi, of either kind.
+    M = mixed.policies.size
+    for agent in range(2):
+        truth = mixed.payoffs[agent].reshape(-1)
+        by_kind = {
+            kind: sum(structure.mean_bellman_errors(mixed, agent, name, kind)) for kind in "QV"
+        }
+        if name == "models":
+            predicted = mixed.model_payoffs("models")[:, agent]
+        else:
+            tables, start = structure.policy_tables(mixed)[:, 0], np.arange(mixed.game.states)
+            values = mixed.hypothesis(name).per_agent[agent][:, 0]
+            predicted = values[:, start, tables] @ mixed.game.initial
+        for total in by_kind.values():
+            found = total.reshape(M, -1, M)[np.arange(M), :, np.arange(M)].T
+            np.testing.assert_allclose(found, predicted - truth, atol=1e-12)
+
+
+def test_ranks_are_those_of_the_whole_matrices(mixed):
+    for name, kind in itertools.product(("models", "values"), "QV"):
+        whole = [structure.mean_bellman_errors(mixed, i, name, kind) for i in range(2)]
+        expected = max(np.linalg.matrix_rank(B, tol=1e-10) for own in whole for B in own)
+        assert structure.bellman_rank(mixed, name, kind) == expected
+
+
+def test_numerical_rank_knows_zero_and_noise():
+    rng = np.random.default_rng(0)
+    low = rng.normal(size=(9, 2)) @ rng.normal(size=(2, 7))
+    assert structure.numerical_rank(low) == 2
+    assert structure.numerical_rank(low + 1e-6 * rng.normal(size=(9, 7))) == 7
+    assert structure.numerical_rank(1e-15 * rng.normal(size=(9, 7))) == 0
+    assert structure.numerical_rank(np.zeros((0, 3))) == 0
+
+
+def test_occupancies_are_distributions_that_the_loops_find(mixed):
+    visits = structure.state_occupancies(mixed)
+    both = structure.state_action_occupancies(mixed).reshape(3, -1, 3, 4)
+    for q, table in enumerate(structure.policy_tables(mixed)):
+        slow = slow_visits(mixed.game, table)
+        for h in range(3):
+            np.testing.assert_allclose(visits[h, q], list(slow[h].values()), atol=1e-14)
+            for s in range(3):
+                assert both[h, q, s, table[h, s]] == visits[h, q, s]
+    np.testing.assert_allclose(both.sum(axis=(2, 3)), 1.0, atol=1e-12)
+
+
+def test_witnessed_misfits_are_suprema_over_all_zero_one_tests(mixed):
+    # g(context, label) over all corners of [0, span]: 2 contexts x 2 labels.
+    context = np.array([[0, 1, 1, 0], [1, 1, 0, 0], [0, 0, 1, 1]])
+    tests = [structure.WitnessTests(context, np.array([0, 1, 1]), 1.5)]
+    misfits = structure.witnessed_misfits(mixed, tests, "models")
+    rolls = structure.state_action_occupancies(mixed).reshape(3, -1, 3, 4)
+    models = mixed.hypothesis("models").transitions
+    for h, q, f in itertools.product(range(3), (0, 1), range(3)):
+        change = models[f, h] - mixed.game.transition[h]
+        best = -np.inf
+        for corner in itertools.product((0.0, 1.5), repeat=4):
+            g = np.reshape(corner, (2, 2))[context[:, :, None], tests[0].label]
+            best = max(best, float((rolls[h, q][:, :, None] * change * g).sum()))
+        assert misfits[h][q, f] == pytest.approx(best, abs=1e-13)
+
+
+def test_free_tests_give_the_expected_total_variation(mixed):
+    tests = [structure.WitnessTests.everything(mixed, 2.0)]
+    models = mixed.hypothesis("models").transitions
+    for h, misfit in enumerate(structure.witnessed_misfits(mixed, tests, "models")):
+        variation = np.abs(models[:, h] - mixed.game.transition[h]).sum(axis=-1) / 2
+        rolls = structure.state_action_occupancies(mixed)[h]
+        np.testing.assert_allclose(misfit, 2.0 * rolls @ variation.reshape(3, -1).T, atol=1e-12)
+
+
+def test_matrices_refuse_what_they_cannot_list(mixed, monkeypatch):
+    features = np.ones((3, 3, 4, 1))
+    linear = Instance(mixed.game, mixed.policies, LinearValueClass(features))
+    with pytest.raises(InputError, match="expected a finite class"):
+        structure.mean_bellman_errors(linear, 0)
+    with pytest.raises(InputError, match="are not a class of models"):
+        structure.witnessed_misfits(mixed, [], "values")
+    with pytest.raises(InputError, match="kind is 'q': expected 'Q' or 'V'"):
+        structure.bellman_rank(mixed, kind="q")
+    with pytest.raises(InputError, match="features has shape"):
+        structure.expected_features(mixed, features[:2])
+    monkeypatch.setattr(structure, "ENTRY_LIMIT", 10)
+    with pytest.raises(InputError, match="entries: expected at most 10, so take fewer"):
+        structure.bellman_rank(mixed)
+
+
+# --- every family ---
+
+
+@pytest.mark.parametrize(("name", "parameters"), MEMBERS)
+@pytest.mark.parametrize("seed", range(10))
+def test_certificates_hold_on_random_members(name, parameters, seed):
+    instance = catalogue.make(name, seed=seed, **parameters)
+    checks = catalogue.certify(name, instance)
+    assert not [str(check) for check in checks if not check.holds]
+    assert 3 <= len(checks) <= 8
+
+
+@pytest.mark.parametrize(("name", "parameters"), MEMBERS)
+def test_classes_are_realizable_and_complete(name, parameters):
+    instance = catalogue.make(name, seed=11, **parameters)
+    for key, classes in instance.hypotheses.items():
+        if isinstance(classes, LinearValueClass):
+            with pytest.raises(NotApplicableError):
+                concentration(instance, key)
+            continue
+        assert realizable(instance, key)
+        assert concentration(instance, key, 100).expected_U > 0.0
+
+
+@pytest.mark.parametrize(("name", "parameters"), MEMBERS)
+def test_three_agents_with_unequal_actions_are_certified_too(name, parameters):
+    more = {"agents": 3, "actions": [2, 1, 3], "policies": [3, 1, 3], **parameters}
+    assert not failing(name, catalogue.make(name, seed=2, horizon=2, **more))
+
+
+def test_constants_are_what_structural_bounds_need():
+    for name in ("low_occupancy", "linear_qv", "linear_game"):
+        known = {k: v.value for k, v in catalogue.make(name).known.items()}
+        bound = structural_bilinear(
+            known["bilinear_rank"],
+            horizon=3,
+            episodes=1000,
+            feature=known["feature_norm"],
+            weight=known["weight_norm"],
+            residual=known["residual_bound"],
+        )
+        assert 0.0 < bound < np.inf
+    known = {k: v.value for k, v in catalogue.make("factored").known.items()}
+    bound = structural_witness(
+        known["witness_rank"],
+        horizon=3,
+        episodes=1000,
+        ratio=known["witness_ratio"],
+        span=known["test_span"],
+        feature=known["feature_norm"],
+        weight=known["weight_norm"],
+        residual=known["residual_bound"],
+    )
+    assert 0.0 < bound < np.inf
+
+
+@pytest.mark.parametrize(
+    ("message", "name", "parameters"),
+    [
+        ("latents is 0: expected a whole number", "low_bellman_rank", {"latents": 0}),
+        ("distance is [0.5]: expected 0 < low", "low_bellman_rank", {"distance": [0.5]}),
+        ("distractors is -1: expected a whole number", "low_bellman_rank", {"distractors": -1}),
+        ("weight is 1.0: expected a number in", "low_occupancy", {"weight": 1.0}),
+        ("controls is 0: expected a whole number", "low_occupancy", {"controls": 0}),
+        ("signals is 13: expected at most states = 12", "low_occupancy", {"signals": 13}),
+        (
+            "states is 4: expected more than dimension x signals = 4",
+            "linear_qv",
+            {"states": 4, "signals": 2},
+        ),
+        ("noise is 1.1: expected a number in [0, 1]", "linear_qv", {"noise": 1.1}),
+        ("factors is 10: expected at most 9, for 1,024 states", "factored", {"factors": 10}),
+        ("factors is 1: expected at least 2", "factored", {"factors": 1}),
+        ("unknown is 4: expected at most factors = 3", "factored", {"unknown": 4}),
+        ("horizon is 1: expected at least 2", "factored", {"horizon": 1}),
+        ("distance is [0.3, 0.1]: expected 0 < low", "factored", {"distance": [0.3, 0.1]}),
+        ("features is 'own': expected 'joint' or", "linear_game", {"features": "own"}),
+        ("signals is 2: expected none with features of joint", "linear_game", {"signals": 2}),
+    ],
+)
+def test_wrong_parameters_are_refused(message, name, parameters):
+    with pytest.raises(InputError) as caught:
+        catalogue.make(name, **parameters)
+    assert message in str(caught.value)
+
+
+# --- block games ---
+
+
+def test_observations_tell_the_latent_state_and_nothing_else():
+    instance = catalogue.make("low_bellman_rank", seed=3, latents=3, emissions=4)
+    for P in instance.hypothesis("models").transitions.reshape(24, 3, 3, 4, 4, 3, 4):
+        # The same law of s' from every observation of z, and the same emissions of z'.
+        np.testing.assert_allclose(P, np.broadcast_to(P[:, :, :1], P.shape), atol=1e-14)
+        chances = P / P.sum(axis=-1, keepdims=True)
+        np.testing.assert_allclose(
+            chances, np.broadcast_to(chances[:, :1, :1, :1], P.shape), atol=1e-12
+        )
+
+
+def test_the_bellman_rank_is_attained_and_by_type_v_alone():
+    ranks = [
+        (
+            structure.bellman_rank(instance, "values", "V"),
+            structure.bellman_rank(instance, "values", "Q"),
+        )
+        for instance in (catalogue.make("low_bellman_rank", seed=s, latents=2) for s in range(3))
+    ]
+    assert all(v == 2 < q for v, q in ranks)
+
+
+# --- low occupancy ---
+
+
+def test_occupancies_of_policies_outside_the_class_lie_in_the_space():
+    # Random policies that see the state, and randomise: the span is over all policies.
+    instance = catalogue.make("low_occupancy", seed=5, controls=2, horizon=4)
+    game, rng = instance.game, np.random.default_rng(0)
+    rows = [[] for _ in range(4)]
+    for _ in range(40):
+        d = game.initial
+        for h in range(4):
+            rows[h].append(d)
+            play = rng.dirichlet(np.full(game.actions, 0.3), size=game.states)
+            d = d @ np.einsum("sa,sat->st", play, game.transition[h])
+    assert [structure.numerical_rank(r) for r in rows] == [1, 3, 5, 7]
+    assert low_occupancy.occupancy_dimensions(game) == [1, 3, 5, 7]
+
+
+def test_signals_multiply_the_dimensions():
+    instance = catalogue.make("low_occupancy", seed=0, states=14, signals=2, policies=9)
+    assert instance.known["bilinear_rank"].value == 3 * 2 * 4
+    rank = structure.bellman_rank(instance, "values")
+    assert 12 < rank <= 24 < min(instance.policies.size, 14 * 4)
+
+
+# --- linear Q and V ---
+
+
+def targets_missed(instance, values, basis):
+    """Largest distance of T f_{h+1} from the span of `basis` (H, S A, m), agent 0, all pi."""
+    game, states = instance.game, np.arange(instance.game.states)
+    most = 0.0
+    for table in structure.policy_tables(instance):
+        for h in range(game.horizon - 1):
+            later = values[:, h + 1, states, table[h + 1]]
+            goal = game.reward[0, h, ..., None] + game.transition[h] @ later.T
+            flat = goal.reshape(-1, len(values))
+            miss = basis[h] @ (np.linalg.pinv(basis[h]) @ flat) - flat
+            most = max(most, float(np.abs(miss).max()))
+    return most
+
+
+def test_believed_features_spoil_completeness_and_the_rank_is_attained():
+    instance = catalogue.make("linear_qv", seed=4)
+    values = instance.hypothesis("values").per_agent[0]
+    span = values.transpose(1, 2, 3, 0).reshape(3, 48, -1)
+    assert structure.numerical_rank(span[1]) == 12
+    assert targets_missed(instance, values, span) > 1e-3
+    phi = instance.hypothesis("values_linear").features.reshape(3, 48, -1)
+    complete = instance.hypothesis("values_linear").per_agent[0]
+    assert targets_missed(instance, complete, phi) < 1e-12
+    # (d + b) G A + b G: more than phi, less than min(|Pi|, |F|).
+    rank = structure.bellman_rank(instance, "values")
+    assert rank == instance.known["bilinear_rank"].value == 13
+    assert 8 < rank < min(instance.policies.size, len(values))
+
+
+def test_without_noise_the_transitions_are_a_linear_games():
+    instance = catalogue.make("linear_qv", seed=4, noise=0.0)
+    assert max(structure.numerical_rank(P.reshape(48, 12)) for P in instance.game.transition) == 8
+    assert failing("linear_qv", instance) == ["rank of the transitions, least over steps"]
+
+
+def test_signal_policies_act_on_the_signal():
+    policies = _signals.signal_policies((2, 3), (5, 6), 2, 7, 3, 0)
+    for table, m in zip(policies.tables, (5, 6)):
+        assert table.shape == (m, 2, 7)
+        for s in range(7):
+            np.testing.assert_array_equal(table[:, :, s], table[:, :, s % 3])
+        assert len({each.tobytes() for each in table}) == m
+
+
+# --- factored games ---
+
+
+def test_transitions_are_products_that_see_their_parents_alone():
+    instance = catalogue.make("factored", seed=6, factors=3, unknown=2, parents=2, models=4)
+    models = instance.hypothesis().transitions.reshape(4, 3, 2, 2, 2, 4, 2, 2, 2)
+    marginals = [models.sum(axis=tuple({6, 7, 8} - {6 + j}))[..., 1] for j in range(3)]
+    for bits in itertools.product((0, 1), repeat=3):
+        product = 1.0
+        for chance, bit in zip(marginals, bits):
+            product = product * (chance if bit else 1.0 - chance)
+        np.testing.assert_allclose(models[(..., *bits)], product, atol=1e-14)
+    # Parents: bits 0, 1 of factor 0; 1, 2 of factor 1; 2 of factor 2, which all models share.
+    assert np.ptp(marginals[0], axis=4).max() < 1e-14 < np.ptp(marginals[0], axis=3).max()
+    assert np.ptp(marginals[1], axis=2).max() < 1e-14 < np.ptp(marginals[1], axis=4).max()
+    assert np.ptp(marginals[2], axis=(0, 2, 3)).max() < 1e-14 < np.ptp(marginals[2], axis=4).max()
+
+
+def test_misfits_are_inner_products_of_parent_tables():
+    instance = catalogue.make("factored", seed=2, factors=3, unknown=2)
+    tests, game = factored.test_functions(instance), instance.game
+    models = instance.hypothesis().transitions
+    for h, misfit in enumerate(structure.witnessed_misfits(instance, tests)):
+        total = 0.0
+        for each in tests:
+            # X_q: chance of each context; W_f: total variation of the bit's law there, times R.
+            rolls = structure.state_action_occupancies(instance)[h]
+            cells = range(each.context.max() + 1)
+            flat = each.context.reshape(-1)
+            X = np.stack([rolls[:, flat == c].sum(axis=1) for c in cells], axis=1)
+            change = (models[:, h] - game.transition[h]) @ each.label
+            first = [int(np.flatnonzero(flat == c)[0]) for c in cells]
+            W = each.span * np.abs(change.reshape(len(models), -1)[:, first])
+            assert np.linalg.norm(X, axis=1).max() <= 1.0
+            total = total + X @ W.T
+        np.testing.assert_allclose(misfit, total, atol=1e-13)
+        assert structure.numerical_rank(misfit) <= 2 * 4 * 4
+
+
+def test_witness_rank_stays_and_bellman_rank_doubles():
+    rows = factored.separation([2, 3, 4], policies=9, models=20)
+    assert [row.witness for row in rows] == [16, 16, 16]
+    assert [row.bellman_q for row in rows] == [16, 32, 64]
+    assert [row.bellman_v for row in rows] == [4, 8, 16]
+    assert [row.policies for row in rows] == [81, 81, 81]
+
+
+def test_bellman_rank_over_all_policies_is_as_proved():
+    # H = 2, S = 4, A = 2: all 2^8 policies of one agent, rank S (A - 1) + 1.
+    instance = catalogue.make("factored", agents=1, factors=2, horizon=2, policies=256, models=12)
+    assert instance.policies.size == 256
+    assert structure.bellman_rank(instance) == 4 * 1 + 1
+
+
+def product_of(chance, rest):
+    """Transitions of bit 0 with chance (..., S, A) and of the other bits with rest (..., S)."""
+    both = np.stack([1.0 - chance, chance], axis=-1)
+    return np.einsum("...i,...k->...ik", both, rest).reshape(*chance.shape, -1)
+
+
+def forgetful(instance):
+    """The same unknown bit, known bits that are drawn afresh: K_a is not invertible."""
+    models = instance.hypothesis().transitions
+    half = models.shape[-1] // 2
+    chance = models[..., half:].sum(axis=-1)
+    rest = np.broadcast_to(np.full(half, 1.0 / half), (*chance.shape, half))
+    transitions = product_of(chance, rest)
+    return changed(instance, transitions[0], hypotheses={"models": ModelClass(transitions, 0)})
+
+
+def mistaken(instance):
+    """Models that are right about the unknown bit and wrong about a known one: no misfit."""
+    truth = instance.game.transition
+    wrong = truth[..., np.arange(truth.shape[-1]) ^ 1]
+    return changed(instance, hypotheses={"models": ModelClass([truth, wrong], 0)})
+
+
+def test_the_claim_on_the_bellman_rank_is_made_where_it_is_proved():
+    # Rewards that ignore state and action span too few functions of the state.
+    instance = catalogue.make("factored", seed=1)
+    statement = "Bellman rank at the last but one step for agent 0, against occupancies"
+    assert statement in [c.statement for c in catalogue.certify("factored", instance)]
+    flat = np.broadcast_to(instance.game.reward[..., :1, :1], instance.game.reward.shape)
+    checks = catalogue.certify("factored", changed(instance, reward=flat))
+    assert statement not in [c.statement for c in checks]
+
+
+# --- linear games with features of own actions ---
+
+
+@given(seeds, st.integers(1, 3))
+@few
+def test_marginal_backups_are_linear_in_own_features(seed, signals):
+    instance = catalogue.make(
+        "linear_game", seed=seed, features="independent", signals=signals, dimension=2, models=2
+    )
+    game = instance.game
+    phi = instance.hypothesis("linear").features
+    assert phi.shape[-1] == instance.known["dimension"].value == 2 * signals * 4
+    assert instance.known["independent_dimension"].value == 2 * signals * 2
+    psi = _signals.without_actions(phi)
+    np.testing.assert_array_equal(_signals.with_actions(psi, 4), phi)
+    # Marginal Q of agent 1 against the policies of agent 0, solved for theta by least squares.
+    for numbers in linear_game.others(instance, 1):
+        tables = [instance.policies.joint_actions(game, int(k)) for k in numbers]
+        mine, opponent = [t % 2 for t in tables], [t // 2 for t in tables]
+        assert all(np.array_equal(opponent[0], each) for each in opponent)
+        assert len({m.tobytes() for m in mine}) == len(numbers)
+        Q = policy_action_values(game, tables[0])[1]
+        for h in range(game.horizon):
+            own = np.array(
+                [[Q[h, s, opponent[0][h, s] * 2 + b] for b in range(2)] for s in range(6)]
+            ).reshape(-1)
+            basis = np.array([np.kron(psi[h, s], np.eye(2)[b]) for s in range(6) for b in range(2)])
+            theta = np.linalg.lstsq(basis, own, rcond=None)[0]
+            np.testing.assert_allclose(basis @ theta, own, atol=1e-9)
+
+
+@pytest.mark.parametrize("parameters", [{}, {"features": "independent"}])
+def test_bilinear_ranks_of_linear_games_are_attained_by_all_linear_functions(parameters):
+    instance = catalogue.make("linear_game", seed=3, models=2, **parameters)
+    phi = instance.hypothesis("linear").features
+    rng, H = np.random.default_rng(0), instance.game.horizon
+    theta = rng.random((2, 3 * phi.shape[-1], H, phi.shape[-1]))
+    classes = ValueClass([np.einsum("hsad,fhd->fhsa", phi, own) for own in theta])
+    linear = Instance(instance.game, instance.policies, classes)
+    assert structure.bellman_rank(linear) == instance.known["bilinear_rank"].value
+
+
+# --- planted failures: every statement of every certificate fails on some broken member ---
+
+
+def seeing(instance):
+    """Policies that see the state, more than the proved rank."""
+    policies = random_policies(instance.game, 4, most=9)
+    classes = dict(instance.hypotheses)
+    for name, each in instance.hypotheses.items():
+        if isinstance(each, ValueClass):
+            classes[name] = (
+                value_class_of(instance.game, policies)
+                if each.features is None
+                else ValueClass([v[-2:] for v in each.per_agent], each.features)
+            )
+    return Instance(instance.game, policies, classes, known=instance.known)
+
+
+def scattering(instance):
+    """From the first state on, joint actions lead surely to states of their own."""
+    S, A = instance.game.states, instance.game.actions
+    after = (np.arange(S)[:, None] * A + np.arange(A) + 1) % S
+    transition = np.broadcast_to(np.eye(S)[after], instance.game.transition.shape)
+    return changed(instance, transition, initial=np.eye(S)[0])
+
+
+def wild(instance):
+    """Value hypotheses linear in nothing."""
+    rng, shape = np.random.default_rng(0), (30, *instance.game.reward.shape[1:])
+    values = ValueClass([rng.random(shape) for _ in range(instance.game.agents)])
+    return changed(instance, hypotheses={"values_linear": values})
+
+
+def sparse(instance):
+    """One policy alone."""
+    return changed(
+        instance, policies=type(instance.policies)([t[:1] for t in instance.policies.tables])
+    )
+
+
+def leaking(share):
+    return lambda instance: changed(instance, leaky(instance.game.transition, share=share))
+
+
+def flattened(instance):
+    """The action of all agents is 0, whatever they do, and the state hardly matters."""
+    P = instance.game.transition
+    return changed(instance, np.broadcast_to(P[:, :1, :1], P.shape))
+
+
+def unrewarded(instance):
+    reward = np.random.default_rng(0).random(instance.game.reward.shape)
+    return changed(instance, reward=reward)
+
+
+def swollen(instance):
+    linear = instance.hypothesis("linear")
+    return changed(instance, hypotheses={"linear": LinearValueClass(3.0 * linear.features)})
+
+
+def off_models(instance):
+    models = instance.hypothesis("models").transitions
+    return changed(instance, hypotheses={"models": ModelClass([models[0], *leaky(models[1:])], 0)})
+
+
+BROKEN = {
+    "low_bellman_rank": ({}, [leaking(1e-3), leaking(0.3), scattering, sparse]),
+    "low_occupancy": ({}, [leaking(0.2), seeing, flattened]),
+    "linear_qv": ({}, [leaking(0.2), flattened, seeing, unrewarded]),
+    "factored": ({}, [off_models, mistaken, forgetful]),
+    "linear_game": ({}, [leaking(0.2), unrewarded, swollen, off_models]),
+    "linear_game of own actions": (
+        {"features": "independent", "policies": 8},
+        [leaking(0.2), unrewarded, swollen, off_models, seeing, wild],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_every_statement_can_fail(case):
+    name, (parameters, breaks) = case.split(" ")[0], BROKEN[case]
+    instance = catalogue.make(name, seed=1, **parameters)
+    statements = {c.statement for c in catalogue.certify(name, instance)}
+    caught = [set(failing(name, broken(instance))) for broken in breaks]
+    assert all(caught)
+    assert set().union(*caught) >= statements
