@@ -90,8 +90,8 @@ def test_covers_and_brackets_are_what_they_say(seed):
     assert (D[:, coverings.cover(D, scale)].min(axis=1) <= scale).all()
     apart = coverings.packing(D, scale)
     assert (D[np.ix_(apart, apart)] + np.eye(apart.size) > scale).all()
-    found = coverings.brackets(models, 2 * scale)
-    for model in models:
+    found = coverings.brackets(models.reshape(30, -1, 3), 2 * scale)
+    for model in models.reshape(30, -1, 3):
         assert any((low <= model).all() and (model <= high).all() for low, high in found)
     assert max((high - low).sum(axis=-1).max() for low, high in found) <= 2 * scale + 1e-12
 
@@ -114,7 +114,8 @@ def test_numbers_at_the_ends_of_the_scale():
 def test_brackets_of_rows_are_brackets_of_trajectories(seed):
     """Products of upper ends less products of lower ends, summed over trajectories."""
     models, scale = tiny_class(seed, size=4), 0.4
-    for low, high in coverings.brackets(models, scale):
+    for ends in coverings.brackets(models.reshape(4, -1, 3), scale):
+        low, high = (end.reshape(2, 2, 2, 3) for end in ends)
         for first, second in itertools.product(range(2), range(2)):
             # Two steps from state 0; rows of the third state are those of the first.
             width = sum(
