@@ -13,6 +13,7 @@ from scipy.optimize import linprog
 
 import mamex_bench as mb
 from mamex_bench import bounds, catalogue
+from mamex_bench.catalogue._losses import discrepancies, prediction_errors
 from mamex_bench.catalogue._misspecified import misspecify
 from mamex_bench.catalogue.matrix_game import CLASSICS
 from mamex_bench.catalogue.random_game import INTERESTS
@@ -201,6 +202,15 @@ def test_the_needles_regret_is_the_number_of_empty_arms(arms):
     instance = catalogue.make("needle", arms=arms)
     assert regret(instance, "mamex", 60, eta=0.1).sum() == arms - 1
     assert instance.known["decoupling"].value == (arms - 1) / 2
+
+
+def test_the_needle_without_its_first_step_has_no_coefficient():
+    """One pair used K times costs nothing: d(K) >= K e / (6 H), and the planted learner pays it."""
+    instance, K = catalogue.make("needle", arms=3), 120
+    assert discrepancies(instance, ignored_step=0).max() == 0.0
+    assert discrepancies(instance, ignored_step=1).max() == 1.0
+    assert prediction_errors(instance).max() == 1.0
+    assert regret(instance, "planted_ignored_step", K, eta=0.1).sum() > K / (6 * 2)
 
 
 # --- interests ---

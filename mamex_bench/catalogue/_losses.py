@@ -36,8 +36,13 @@ def joint_tables(instance: Instance) -> Ints:
     return table
 
 
-def discrepancies(instance: Instance, name: str | None = None) -> Floats:
-    """(F, M): l_f(q) = sum_h E_q D_H^2(P_f, P*) of every model under every joint pure policy."""
+def discrepancies(
+    instance: Instance, name: str | None = None, ignored_step: int | None = None
+) -> Floats:
+    """(F, M): l_f(q) = sum_h E_q D_H^2(P_f, P*) of every model under every joint pure policy.
+
+    Without the term of `ignored_step`, if one is given.
+    """
     game, models = instance.game, models_of(instance, name).transitions
     distance = squared_hellinger(models, game.transition)
     tables = joint_tables(instance)
@@ -46,7 +51,8 @@ def discrepancies(instance: Instance, name: str | None = None) -> Floats:
     out = np.zeros((len(models), len(tables)))
     for h in range(game.horizon):
         # (F, M, S) one step at a time
-        out += np.einsum("fms,ms->fm", distance[:, h, states, tables[:, h]], visits)
+        if h != ignored_step:
+            out += np.einsum("fms,ms->fm", distance[:, h, states, tables[:, h]], visits)
         visits = np.einsum("ms,mst->mt", visits, game.transition[h, states, tables[:, h]])
     return out
 
