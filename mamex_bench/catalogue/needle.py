@@ -25,9 +25,10 @@ Regret with truth f_m and s = 1. MAMEX plays an arm whose model is live; if it d
 model alone is refuted. So regret is at most M - 1, and exactly M - 1 if the paying arm comes last:
 with ties to the lowest policy and truth "last". It grows with M like the coefficient.
 
-Infinite coefficient. A discrepancy that ignores the data of the first step is 0 for all pairs, while
-e = s > 0 for an empty arm and its model. Using that pair K times shows that the coefficient is then
-at least K s / (6 H) for every K: infinite. A learner with that loss chases the arm for ever.
+Infinite coefficient. A discrepancy that ignores the data of the first step is 0 for all pairs,
+while e = s > 0 for an empty arm and its model. Using that pair K times shows that the coefficient
+is then at least K s / (6 H) for every K: infinite. A learner with that loss chases the arm for
+ever.
 
 Ranges. With truth f_0 every true return is 0, so R_true = 0 and there is no regret to have, while
 R = 1, the value of the paying state. With truth f_m the arms differ, R_true = s, and every learner
