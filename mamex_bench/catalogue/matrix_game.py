@@ -31,6 +31,8 @@ Known, played once:
     on all but (dare, dare). Prisoner's dilemma 2, stag hunt 4, battle of the sexes 5: pure.
     With two actions each a CCE is a CE, since a deviation to an action and one from the other are
     the same; so this is the greatest welfare of a CCE too.
+  * `ce_welfare_least`, the least. Prisoner's dilemma 2, stag hunt 2: to defect, or to hunt hare,
+    earns 1 whatever the other does, so each gets 1 in every CE; (1, 1) is an equilibrium of both.
 
 Repeated H times each of these is multiplied by H. For Nash: payoffs depend only on each step's
 distribution; the equilibria that play the same stage equilibrium at every step have H times its
@@ -95,10 +97,14 @@ def _jordan() -> Floats:
 CLASSICS = {
     "prisoners_dilemma": _symmetric(
         [[5, 0], [10, 1]],
-        {"nash_value": 1.0, "ce_welfare": 2.0},
+        {"nash_value": 1.0, "ce_welfare": 2.0, "ce_welfare_least": 2.0},
         f"strict dominance, {PROVED}",
     ),
-    "stag_hunt": _symmetric([[2, 0], [1, 1]], {"mixed_value": 1.0, "ce_welfare": 4.0}, PROVED),
+    "stag_hunt": _symmetric(
+        [[2, 0], [1, 1]],
+        {"mixed_value": 1.0, "ce_welfare": 4.0, "ce_welfare_least": 2.0},
+        PROVED,
+    ),
     "chicken": _symmetric(
         [[6, 2], [7, 0]],
         {"mixed_value": 14 / 3, "ce_welfare": 21 / 2},
@@ -187,6 +193,14 @@ def certify(instance: Instance) -> list[Check]:
             Check("greatest welfare of a CE", welfare, "==", known["ce_welfare"].value, 1e-8),
             Check("gain of any deviation from it", float(ce.gaps.max()), "<=", 0.0, 1e-8),
         ]
+    if "ce_welfare_least" in known:
+        stages = np.moveaxis(game.reward[:, :, 0].reshape(2, -1, *game.action_counts), 1, 0)
+        secured = game.units.to_own(np.sum([_secured(stage) for stage in stages], axis=0))
+        least = known["ce_welfare_least"].value
+        checks += [
+            Check("what the agents' actions secure", float(secured.sum()), "==", least),
+            Check("least welfare of a pure equilibrium", _least_pure(game), "==", least),
+        ]
     if "mixed_value" in known:
         mixed = game.units.to_own(indifference_values(game))
         checks += [
@@ -194,6 +208,24 @@ def certify(instance: Instance) -> list[Check]:
             for i, (value, claimed) in enumerate(zip(mixed, [known["mixed_value"].value] * 2))
         ]
     return checks
+
+
+def _secured(stage: Floats) -> Floats:
+    """(2,): the most that one action of each agent earns whatever the other does."""
+    return np.array([stage[0].min(axis=1).max(), stage[1].min(axis=0).max()])
+
+
+def _least_pure(game: MarkovGame) -> float:
+    """Least sum of values, in own units, of pure stage equilibria played at every step."""
+    total = np.zeros(2)
+    for h in range(game.horizon):
+        stage = game.reward[:, h, 0].reshape(2, *game.action_counts)
+        stable = (stage[0] >= stage[0].max(axis=0) - 1e-12) & (
+            stage[1] >= stage[1].max(axis=1, keepdims=True) - 1e-12
+        )
+        found = stage[:, stable]
+        total += found[:, found.sum(axis=0).argmin()]
+    return float(game.units.to_own(total).sum())
 
 
 def indifference_values(game: MarkovGame) -> Floats:
