@@ -23,6 +23,17 @@ SMALL = {
     "linear_mixture": {"models": 24, "policies": 6},
     "near_duplicates": {"models": 24, "policies": 6},
 }
+# Smaller still, where ten certificates would take long.
+TINY = {
+    "bellman_complete": {"models": 8, "distractors": 2},
+    "factored": {"factors": 2, "policies": 4, "models": 8},
+    "generalised_linear": {"wheels": (3,)},
+    "linear_game": {"models": 16, "policies": 3, "distractors": 2},
+    "linear_qv": {"states": 8, "policies": 3, "distractors": 8},
+    "low_bellman_rank": {"policies": 4, "models": 8, "distractors": 4},
+    "low_occupancy": {"states": 6, "policies": 4, "models": 8, "distractors": 4},
+    "small_eluder": {"states": 4, "actions": 2},
+}
 NAMES = catalogue.names()
 
 
@@ -98,6 +109,16 @@ def test_the_docstring_says_what_the_file_is(name):
     assert len(module.__doc__) > 300
     for parameter in catalogue.parameters(name):
         assert parameter in module.make.__doc__
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_certificate_holds_on_ten_members(name):
+    if not hasattr(catalogue.REGISTRY.load(name), "certify"):
+        pytest.skip(f"{name} proves nothing about its members: it has no `certify`")
+    for seed in range(10):
+        checks = catalogue.certify(name, small(name, seed=seed, **TINY.get(name, {})))
+        assert len({check.statement for check in checks}) == len(checks) > 0
+        assert [str(check) for check in checks if not check.holds] == [], f"seed {seed}"
 
 
 # --- the catalogue's own words ---

@@ -34,7 +34,7 @@ FORMATS = (".png", ".svg", ".pdf")
 JOINT_LIMIT = 4096  # joint policies whose equilibrium is marked
 ENTRY_LIMIT = 50_000  # states times joint actions that backward induction is asked for
 _CELLS = 12  # rows and columns up to which cells carry numbers
-_LEFT, _RIGHT, _TOP, _BOTTOM, _BETWEEN = 0.5, 0.6, 0.3, 0.42, 0.76  # inches
+_LEFT, _RIGHT, _TOP, _BOTTOM, _BETWEEN = 0.5, 0.66, 0.3, 0.42, 0.76  # inches
 _HEAT = 1.9  # inches, the height of a heat map
 
 
@@ -150,7 +150,8 @@ def _graph_band(game: MarkovGame, width: float) -> Band:
         side = _axes(
             figure, width - _RIGHT + 0.04, bottom + _BOTTOM + (height - tall) / 2, 0.09, tall
         )
-        figure.colorbar(dots, cax=side, label=graph.meaning)
+        figure.colorbar(dots, cax=side)
+        side.set_ylabel(graph.meaning, fontsize=style.SMALL, labelpad=2)
         side.spines[:].set_visible(False)
 
     caption = (
@@ -305,7 +306,9 @@ def _label(axes: Axes, instance: Instance, one_step: bool, bare: bool) -> None:
         return
     start = int(np.argmax(instance.game.initial))
     names = [
-        [str(a) for a in table[:, 0, start]] if one_step else [str(k) for k in range(len(table))]
+        [str(a) for a in table.reshape(len(table), -1)[:, start]]
+        if one_step
+        else [str(k) for k in range(len(table))]
         for table in policies.tables
     ]
     columns = names[1]

@@ -25,7 +25,7 @@ Ints = npt.NDArray[np.int64]
 ROWS, STEPS = 36, 20  # beyond these, dots would touch
 CONCEPT = "cce"
 _SWEEPS = 8  # of the ordering by neighbours
-_NUMBERS = 0.30  # inches between dots from which a value fits inside
+_NUMBERS = 0.115  # inches, the radius of a dot from which a value fits inside
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +162,7 @@ def state_graph(game: MarkovGame) -> StateGraph:
         names=names,
         start=start[kept],
         value=V[0] if opposed else V.sum(axis=0),
-        meaning="value of agent 0 from here on" if opposed else "sum of values from here on",
+        meaning="value of agent 0,\nfrom here on" if opposed else "sum of values,\nfrom here on",
         lines=lines,
         possible=_summed(line, possible[inside], len(lines)),
         played=_summed(line, flow[inside], len(lines)),
@@ -268,7 +268,7 @@ def draw(axes: Axes, graph: StateGraph, between: float) -> Any:
         zorder=3,
         clip_on=False,
     )
-    if radius >= _NUMBERS / 2 - 0.02 and min(between, apart) >= _NUMBERS:
+    if radius >= _NUMBERS:
         for i, value in enumerate(graph.value):
             ink = style.PAPER if (value - low) / (high - low) < 0.55 else style.INK
             axes.text(
