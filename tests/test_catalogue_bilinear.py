@@ -9,6 +9,7 @@ import pytest
 from games import random_game, random_policies
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 
 from mamex_bench import catalogue
 from mamex_bench.catalogue import _signals, factored, linear_game, low_occupancy
@@ -19,6 +20,7 @@ from mamex_bench.model import structure
 from mamex_bench.model.game import MarkovGame
 from mamex_bench.model.hypotheses import LinearValueClass, ModelClass, ValueClass
 from mamex_bench.model.instance import Instance, policy_action_values, realizable
+from mamex_bench.reporting import separation
 from mamex_bench.structural_bounds import structural_bilinear, structural_witness
 
 FAMILIES = ["low_bellman_rank", "low_occupancy", "linear_qv", "factored", "linear_game"]
@@ -436,6 +438,23 @@ def test_witness_rank_stays_and_bellman_rank_doubles():
     assert [row.bellman_q for row in rows] == [16, 32, 64]
     assert [row.bellman_v for row in rows] == [4, 8, 16]
     assert [row.policies for row in rows] == [81, 81, 81]
+
+
+def test_the_figure_shows_the_rows():
+    rows = [factored.Separation(m, 2**m, 64, 16, 16 - m, 4 * 2**m, 2**m) for m in (3, 2)]
+    drawn = separation.figure(rows)
+    (axes,) = drawn.axes
+    lines = [line for line in axes.lines if not line.get_label().startswith("_leader")]
+    assert [list(line.get_ydata()) for line in lines] == [[16, 32], [4, 8], [14, 13], [64, 64]]
+    assert [list(line.get_xdata()) for line in lines] == [[2, 3]] * 4
+    assert [text.get_text() for text in axes.texts] == [
+        "Bellman, Q-type: 32",
+        "Bellman, V-type: 8",
+        "witness: 13 (proved: ≤ 16)",
+        "joint policies: 64",
+    ]
+    notebook = separation.plot(rows, Figure().add_subplot())
+    assert len(notebook.get_legend().get_texts()) == 4
 
 
 def test_bellman_rank_over_all_policies_is_as_proved():

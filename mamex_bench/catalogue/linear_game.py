@@ -103,7 +103,7 @@ def make(
 ) -> Instance:
     """A random linear game with four kinds of hypotheses about it.
 
-    Up to 128 states with 3 agents of 3 actions and 4 policies each, 64 models.
+    Up to 64 states with 3 agents of 3 actions and 4 policies each, 64 models.
 
     Arguments:
         seed: draws everything.

@@ -108,7 +108,7 @@ def bellman_residuals(instance: Instance, agent: int, name: str | None = None) -
     game, tables, classes = instance.game, policy_tables(instance), instance.hypothesis(name)
     M, S, A = len(tables), game.states, game.actions
     if isinstance(classes, ModelClass):
-        _limit(classes.size * M * S * A, "Bellman residuals")
+        _limit(classes.size * tables.size * A, "Bellman residuals")
         later = _model_values(instance, tables, classes, agent)
         change = classes.transitions - game.transition
         # b = (P_f - P*) V_{f,h+1}^{i,pi}
@@ -118,7 +118,7 @@ def bellman_residuals(instance: Instance, agent: int, name: str | None = None) -
         ]
     if isinstance(classes, ValueClass):
         values, states = classes.per_agent[agent], np.arange(S)
-        _limit(len(values) * M * S * A, "Bellman residuals")
+        _limit(len(values) * tables.size * A, "Bellman residuals")
         out = []
         for h in range(game.horizon):
             # b = f_h - r_h - P f_{h+1}(., pi_{h+1})
