@@ -20,7 +20,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mamex_bench.catalogue._certificate import Check
+from mamex_bench.catalogue._certificate import Check as Check
 from mamex_bench.errors import InputError
 from mamex_bench.model.instance import Instance
 from mamex_bench.registry import Registry
