@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from mamex_bench import catalogue
+from mamex_bench import catalogue, complexity
 from mamex_bench.catalogue import _signals, factored, linear_game, low_occupancy
 from mamex_bench.catalogue._generators import model_net, value_class_of
 from mamex_bench.concentration import concentration
@@ -240,30 +240,51 @@ def test_three_agents_with_unequal_actions_are_certified_too(name, parameters):
     assert not failing(name, catalogue.make(name, seed=2, horizon=2, **more))
 
 
-def test_constants_are_what_structural_bounds_need():
+def test_structural_bounds_of_the_known_constants_hold_for_the_coefficient():
+    def bracket(name, hypotheses):
+        instance = catalogue.make(name)
+        constants = {key: each.value for key, each in instance.known.items()}
+        return complexity.decoupling(instance, 100, hypotheses).lower, constants
+
+    sizes = {"horizon": 3, "episodes": 100}
     for name in ("low_occupancy", "linear_qv", "linear_game"):
-        known = {k: v.value for k, v in catalogue.make(name).known.items()}
+        lower, known = bracket(name, "values")
         bound = structural_bilinear(
             known["bilinear_rank"],
-            horizon=3,
-            episodes=1000,
             feature=known["feature_norm"],
             weight=known["weight_norm"],
             residual=known["residual_bound"],
+            **sizes,
         )
-        assert 0.0 < bound < np.inf
-    known = {k: v.value for k, v in catalogue.make("factored").known.items()}
+        assert 0.0 < lower <= bound
+    lower, known = bracket("factored", "models")
     bound = structural_witness(
         known["witness_rank"],
-        horizon=3,
-        episodes=1000,
         ratio=known["witness_ratio"],
         span=known["test_span"],
         feature=known["feature_norm"],
         weight=known["weight_norm"],
         residual=known["residual_bound"],
+        **sizes,
     )
-    assert 0.0 < bound < np.inf
+    assert 0.0 < lower <= bound
+
+
+@pytest.mark.parametrize(("name", "parameters"), MEMBERS)
+def test_known_norms_hold(name, parameters):
+    # Residuals, and rows and columns of the rank factorisations that are at hand.
+    instance = catalogue.make(name, seed=9, **parameters)
+    known = {key: each.value for key, each in instance.known.items()}
+    for key, classes in instance.hypotheses.items():
+        if not isinstance(classes, LinearValueClass):
+            for i in range(instance.game.agents):
+                for b in structure.bellman_residuals(instance, i, key):
+                    assert np.abs(b).max() <= known["residual_bound"]
+                for error in structure.mean_bellman_errors(instance, i, key):
+                    assert np.abs(error).max() <= known["feature_norm"] * known["weight_norm"]
+    if name == "low_occupancy":
+        rolls = structure.state_action_occupancies(instance)
+        assert np.linalg.norm(rolls, axis=-1).max() <= known["feature_norm"]
 
 
 @pytest.mark.parametrize(
