@@ -109,6 +109,19 @@ def test_numbers_at_the_ends_of_the_scale():
             number(models, scale)
 
 
+def test_one_centre_may_serve_members_twice_as_far_apart():
+    """Three coins on an arc: the middle one is within reach of two that are not of each other."""
+    angles = np.pi / 4 + np.array([-0.09, 0.0, 0.09])
+    coins = np.stack([np.cos(angles) ** 2, np.sin(angles) ** 2], axis=1)
+    models = np.broadcast_to(coins[:, None, None, None], (3, 1, 2, 1, 2))
+    reach = np.sqrt(2.0) * np.sin(0.045)
+    D = coverings.distances(models)
+    np.testing.assert_allclose(D[1], [reach, 0.0, reach], atol=1e-12)
+    assert D[0, 2] > 1.9 * reach
+    assert coverings.covering_number(models, reach + 1e-9) == (1, 1)
+    assert coverings.covering_number(models, 0.9 * reach) == (2, 3)
+
+
 @given(seeds)
 @few
 def test_brackets_of_rows_are_brackets_of_trajectories(seed):

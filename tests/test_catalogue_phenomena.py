@@ -185,6 +185,16 @@ def test_long_locks_hold_the_right_sequences_and_their_codes(seed, length, sizes
         assert len(np.unique(tables[:, :, 0], axis=0)) == len(tables)
 
 
+def test_sampled_sequences_first_err_at_every_step_in_turn():
+    instance = catalogue.make("combination_lock", length=8, policies=12, seed=5)
+    right = np.argwhere(instance.payoffs[0] == 1.0)[0]
+    for tables, k in zip(instance.policies.tables, right):
+        wrong = np.delete(tables[:, :8, 0], k, axis=0) != tables[k, :8, 0]
+        counts = np.bincount(wrong.argmax(axis=1), minlength=8)
+        np.testing.assert_array_equal(counts, [2, 2, 2, 1, 1, 1, 1, 1])
+        assert (wrong.sum(axis=1) == 1).sum() >= 8
+
+
 @cache
 def needle_bracket(arms, K):
     return mb.complexity.decoupling(catalogue.make("needle", arms=arms, truth="none"), K)
