@@ -44,7 +44,7 @@ from numpy.typing import ArrayLike
 
 from mamex_bench.catalogue._certificate import Check, numerical_rank
 from mamex_bench.errors import InputError, NotApplicableError
-from mamex_bench.model._arrays import Floats
+from mamex_bench.model._arrays import Floats, Ints
 from mamex_bench.model.evaluation import occupancy
 from mamex_bench.model.hypotheses import ValueClass
 from mamex_bench.model.instance import Instance
@@ -56,6 +56,9 @@ TIE = 1e-9
 WORK_LIMIT = 1_000_000_000
 CERTIFICATE_LIMIT = 20_000_000
 SET_WORK = 3_000
+RESIDUAL_LIMIT = 100_000_000
+# Policies whose Bellman targets a certificate looks at.
+CERTIFICATE_POLICIES = 16
 
 Intervals = list[tuple[float, float]]
 Family = Literal["occupancy", "dirac"]
@@ -88,7 +91,9 @@ def eluder_dimension(values: ArrayLike, scale: float, limit: int = WORK_LIMIT) -
     Raises SearchTooLarge beyond `limit` comparisons.
     """
     table = np.asarray(values, dtype=np.float64)
-    first, second = np.triu_indices(table.shape[0], 1)
+    F, M = table.shape
+    _refuse_beyond(limit, F * (F - 1) // 2, M)
+    first, second = np.triu_indices(F, 1)
     return distributional_eluder_dimension(table[first] - table[second], scale, limit)
 
 
@@ -101,7 +106,9 @@ def distributional_eluder_dimension(
     """
     if not scale > 0.0:
         raise InputError(f"scale is {scale!r}: expected a positive number")
-    size, kept = _reduced(np.abs(np.asarray(means, dtype=np.float64)), scale)
+    table = np.abs(np.asarray(means, dtype=np.float64))
+    _refuse_beyond(limit, *table.shape)
+    size, kept = _reduced(table, scale)
     G, M = size.shape
     if M == 0:
         return EluderSequence((), scale)
@@ -110,12 +117,7 @@ def distributional_eluder_dimension(
     work = 0
     while layers[-1]:
         work += max(G * M, SET_WORK) * len(layers[-1])
-        if work > limit:
-            raise SearchTooLarge(
-                f"the exact eluder dimension of {G} functions on {M} points needs more than "
-                f"{limit:,} comparisons ({len(layers[-1]):,} sets of {len(layers) - 1} points to "
-                "extend): give fewer, a larger scale, or a larger limit"
-            )
+        _refuse_beyond(limit, G, M, work, f" ({len(layers[-1]):,} sets of {len(layers) - 1})")
         found: dict[int, Intervals] = {}
         for mask, scales in layers[-1].items():
             for x, openings in _followers(size, squares, mask):
@@ -181,9 +183,17 @@ def rank_up_to(matrix: Floats, claimed: float) -> int:
 
 
 def bellman_residuals(
-    instance: Instance, agent: int, step: int, hypotheses: str | None = None
+    instance: Instance,
+    agent: int,
+    step: int,
+    hypotheses: str | None = None,
+    most: int | None = None,
 ) -> Floats:
-    """(G, S, A): f_h - T_h^{i,pi} f_{h+1} for every f of the class and every distinct pi_{h+1}."""
+    """(G, S, A): f_h - T_h^{i,pi} f_{h+1} for every f of the class and every distinct pi_{h+1}.
+
+    With `most`, for no more than so many of the pi_{h+1}; else SearchTooLarge beyond
+    RESIDUAL_LIMIT numbers.
+    """
     classes = instance.hypothesis(hypotheses)
     if not isinstance(classes, ValueClass):
         raise NotApplicableError(
@@ -191,19 +201,30 @@ def bellman_residuals(
             "their Bellman residuals are not defined"
         )
     f = classes.per_agent[agent]
-    targets = bellman_targets(instance, agent, step, f)
-    residuals: Floats = f[None, :, step] - targets
+    rows = _distinct_actions(instance, step + 1)
+    if most is None and len(rows) * f[:, step].size > RESIDUAL_LIMIT:
+        raise SearchTooLarge(
+            f"the Bellman residuals of {len(f):,} hypotheses and {len(rows):,} policies are more "
+            f"than {RESIDUAL_LIMIT:,} numbers: give fewer hypotheses or policies"
+        )
+    residuals: Floats = f[None, :, step] - bellman_targets(instance, agent, step, f, most)
     return residuals.reshape(-1, *residuals.shape[2:])
 
 
-def bellman_targets(instance: Instance, agent: int, step: int, values: Floats) -> Floats:
-    """(R, F, S, A): T_h^{i,pi} f_{h+1}, values (F, H, S, A), for the R distinct pi_{h+1}."""
-    game, policies = instance.game, instance.policies
+def bellman_targets(
+    instance: Instance, agent: int, step: int, values: Floats, most: int | None = None
+) -> Floats:
+    """(R, F, S, A): T_h^{i,pi} f_{h+1}, values (F, H, S, A), for the R distinct pi_{h+1}.
+
+    With `most`, for no more than so many of these, evenly spread.
+    """
+    game = instance.game
     F, H, S, A = values.shape
     if step == H - 1:
         return np.broadcast_to(game.reward[agent, step], (1, F, S, A))
-    tables = [policies.joint_actions(game, m)[step + 1] for m in range(policies.size)]
-    rows = np.unique(np.stack(tables), axis=0)
+    rows = _distinct_actions(instance, step + 1)
+    if most is not None and len(rows) > most:
+        rows = rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
     # v(s') = f_{h+1}(s', pi_{h+1}(s'))
     later = values[:, step + 1][:, np.arange(S), rows]
     targets: Floats = game.reward[agent, step] + np.einsum(
@@ -212,12 +233,25 @@ def bellman_targets(instance: Instance, agent: int, step: int, values: Floats) -
     return targets
 
 
+def _distinct_actions(instance: Instance, step: int) -> Ints:
+    """(R, S): the distinct pi_h of the joint pure policies; after the last step there is one."""
+    game, policies = instance.game, instance.policies
+    if step == game.horizon:
+        return np.zeros((1, game.states), dtype=np.int64)
+    tables = [policies.joint_actions(game, m)[step] for m in range(policies.size)]
+    return np.unique(np.stack(tables), axis=0)
+
+
 def mean_residuals(
-    instance: Instance, agent: int, step: int, hypotheses: str | None = None
+    instance: Instance,
+    agent: int,
+    step: int,
+    hypotheses: str | None = None,
+    most: int | None = None,
 ) -> Floats:
     """(G, M): E_q [f_h - T_h^{i,pi} f_{h+1}] under every joint pure policy q."""
     game, policies = instance.game, instance.policies
-    residuals = bellman_residuals(instance, agent, step, hypotheses)
+    residuals = bellman_residuals(instance, agent, step, hypotheses, most)
     states = np.arange(game.states)
     means = np.empty((len(residuals), policies.size))
     for q in range(policies.size):
@@ -266,6 +300,14 @@ def bellman_eluder_check(
         return []
     bound = instance.known["bellman_eluder_bound"].value
     return [Check(f"Bellman-eluder dimension ({family}) at scale {scale:g}", found, "<=", bound)]
+
+
+def _refuse_beyond(limit: int, G: int, M: int, work: int = 0, where: str = "") -> None:
+    if max(work, G * M) > limit:
+        raise SearchTooLarge(
+            f"the exact eluder dimension of {G:,} functions on {M:,} points needs more than "
+            f"{limit:,} comparisons{where}: give fewer, a larger scale, or a larger limit"
+        )
 
 
 def _reduced(size: Floats, scale: float) -> tuple[Floats, np.ndarray]:

@@ -42,6 +42,9 @@ Bellman-complete classes are an example there, after Zanette et al. 2020).
 Hypotheses: "values_linear" (every Q of every joint pure policy and distractors, linear
 completion), "values" (the same, tabular completion), "linear" (all linear functions, radius
 H sqrt(d)), "models" (a net of mu's around the truth, each bent along the same directions).
+
+Sizes: states = 60, passive = 40, actions = 3, horizon = 5, dimension = 10, policies = 8, models = 64
+takes two seconds and 520 MB.
 """
 
 from __future__ import annotations
@@ -52,10 +55,12 @@ import numpy as np
 
 from mamex_bench.catalogue._certificate import Check, numerical_rank
 from mamex_bench.catalogue._dimensions import (
+    CERTIFICATE_POLICIES,
     bellman_eluder_check,
     bellman_targets,
     linear_eluder_bound,
     mean_residuals,
+    rank_up_to,
 )
 from mamex_bench.catalogue._generators import (
     at_least,
@@ -181,13 +186,14 @@ def certify(instance: Instance) -> list[Check]:
         raise InputError("values_linear has no features: expected linear completion")
     H, S, A, _ = classes.features.shape
     phi = classes.features.reshape(H, S * A, -1)
-    # q projects onto the span of a step's features.
+    # Orthogonal projections onto the span of each step's features.
     projections = np.stack([basis @ np.linalg.pinv(basis) for basis in phi])
     miss = weight = 0.0
     for i, values in enumerate(classes.per_agent):
         theta = linear_coefficients(values, classes.features)
         for h in range(H):
-            targets = bellman_targets(instance, i, h, values).reshape(-1, S * A)
+            targets = bellman_targets(instance, i, h, values, CERTIFICATE_POLICIES)
+            targets = targets.reshape(-1, S * A)
             miss = max(miss, float(np.abs(targets - targets @ projections[h]).max()))
             after = (targets @ np.linalg.pinv(phi[h]).T).reshape(-1, *theta[:, h].shape)
             weight = max(weight, float(np.linalg.norm(theta[:, h] - after, axis=-1).max()))
@@ -195,25 +201,26 @@ def certify(instance: Instance) -> list[Check]:
     for h in range(H - 1):
         images = game.transition[h].reshape(S * A, S) @ _continuations(classes.features[h + 1])
         beyond = max(beyond, float(np.abs(images - projections[h] @ images).max()))
-    ranks = [numerical_rank(rows.reshape(S * A, S)) for rows in game.transition]
-    errors = [mean_residuals(instance, i, h) for i in range(game.agents) for h in range(H)]
-    stacked = [v[:, h].reshape(len(v), -1) for v in classes.per_agent for h in range(H)]
     d = known["dimension"].value
+    ranks = [numerical_rank(rows.reshape(S * A, S)) for rows in game.transition]
+    stacked = [rank_up_to(v[:, h], d) for v in classes.per_agent for h in range(H)]
+    errors = [
+        rank_up_to(mean_residuals(instance, i, h, "values_linear", CERTIFICATE_POLICIES), d)
+        for i in range(game.agents)
+        for h in range(H)
+    ]
     return [
-        Check("rank of the values of a step", max(map(numerical_rank, stacked)), "<=", d),
+        Check("rank of the values of a step", max(stacked), "<=", d),
         Check("distance of Bellman targets from the features' span", miss, "==", 0.0, 1e-8),
         Check("the same for every policy, in the class or not", beyond, "==", 0.0, 1e-8),
-        Check("rank of a step's transitions", min(ranks), ">=", d + 1),
-        Check("largest rank of a step's", max(ranks), "==", known["transition_rank"].value),
-        Check("rank of the mean Bellman errors", max(map(_rank_of_errors, errors)), "<=", d),
+        Check("least rank of a step's transitions", min(ranks), ">=", d + 1),
+        Check(
+            "largest rank of a step's transitions", max(ranks), "==", known["transition_rank"].value
+        ),
+        Check("rank of the mean Bellman errors", max(errors), "<=", d),
         Check("largest |theta_h - theta(T f)|", weight, "<=", known["weight_bound"].value),
         *bellman_eluder_check(instance, "occupancy", "values_linear"),
     ]
-
-
-def _rank_of_errors(means: Floats) -> int:
-    """Numerical rank, of what exceeds rounding: residuals of the truth are zero."""
-    return numerical_rank(np.where(np.abs(means) > 1e-12, means, 0.0))
 
 
 def _continuations(phi: Floats) -> Floats:

@@ -49,6 +49,8 @@ function approximation".)
 
 Hypotheses: "values", tabular completion: every Q of every joint pure policy; every member of the
 orbit, kept at all steps; and distractors, a random member of the orbit at each step.
+
+Sizes: wheels = [8, 8, 8] with actions = 3, policies = 8, 513 states, takes four seconds and 580 MB.
 """
 
 from __future__ import annotations
@@ -60,9 +62,11 @@ import numpy as np
 
 from mamex_bench.catalogue._certificate import Check, numerical_rank
 from mamex_bench.catalogue._dimensions import (
+    CERTIFICATE_POLICIES,
     bellman_eluder_check,
     bellman_targets,
     linear_eluder_bound,
+    rank_up_to,
 )
 from mamex_bench.catalogue._generators import (
     at_least,
@@ -79,7 +83,7 @@ from mamex_bench.model.instance import Instance, Known
 from mamex_bench.model.policies import PurePolicies
 
 SOURCE = "proved in the docstring of generalised_linear"
-POSITION_LIMIT = 1024
+POSITION_LIMIT = 512
 
 
 def make(
@@ -191,30 +195,44 @@ def certify(instance: Instance) -> list[Check]:
         raise InputError("values is not a class of action values")
     inner: list[int] = []
     outer: list[int] = []
-    slopes: list[float] = []
-    miss = 0.0
+    least, largest, miss = np.inf, -np.inf, 0.0
     for i, values in enumerate(classes.per_agent):
         for h in range(H):
             own = values[:, h].reshape(len(values), -1)
             fading = (1.0 - known["slip"]) ** (H - 1 - h)
             link = 0.5 + (own - 0.5) / fading
             u = np.log(link / (1.0 - link)) / known["steepness"]
-            inner.append(numerical_rank(np.where(np.abs(u) > 1e-12, u, 0.0)))
+            inner.append(rank_up_to(u, known["dimension"]))
             outer.append(numerical_rank(own - 0.5))
-            for k in range(len(u) - 1):
-                apart = np.abs(u[k + 1 :] - u[k])
-                far = apart > 1e-6
-                slopes.extend((np.abs(link[k + 1 :] - link[k])[far] / apart[far]).tolist())
-            targets = bellman_targets(instance, i, h, values).reshape(-1, own.shape[1])
-            miss = max(miss, max(float(np.abs(own - t).max(axis=1).min()) for t in targets))
+            # Neighbours in u at a cell have the extreme slopes of all pairs there.
+            order = np.argsort(u, axis=0)
+            rise = np.diff(np.take_along_axis(link, order, axis=0), axis=0)
+            run = np.diff(np.take_along_axis(u, order, axis=0), axis=0)
+            slope = rise[run > 1e-6] / run[run > 1e-6]
+            least, largest = min(least, slope.min()), max(largest, slope.max())
+            targets = bellman_targets(instance, i, h, values, CERTIFICATE_POLICIES)
+            miss = max(miss, _distance(targets.reshape(-1, own.shape[1]), own))
     return [
         Check("rank of the values before the link", max(inner), "<=", known["dimension"]),
         Check("rank of the values less 1/2", min(outer), "==", known["linear_dimension"]),
         Check("distance of Bellman targets from the class of their step", miss, "==", 0.0),
-        Check("least slope of the link", min(slopes), ">=", known["slope_min"], 1e-6),
-        Check("largest slope of the link", max(slopes), "<=", known["slope_max"], 1e-6),
+        Check("least slope of the link", least, ">=", known["slope_min"], 1e-6),
+        Check("largest slope of the link", largest, "<=", known["slope_max"], 1e-6),
         *bellman_eluder_check(instance, "dirac"),
     ]
+
+
+def _distance(targets: Floats, members: Floats) -> float:
+    """Largest distance of a target from the member whose mean under random weights is nearest.
+
+    That is the target itself where the class holds it, as weights tell different members apart.
+    """
+    weights = np.random.default_rng(0).normal(size=members.shape[1])
+    order = np.argsort(members @ weights)
+    places = np.searchsorted((members @ weights)[order], targets @ weights)
+    nearest = [order[np.clip(places + step, 0, len(order) - 1)] for step in (-1, 0)]
+    apart = [np.abs(targets - members[each]).max(axis=1) for each in nearest]
+    return float(np.minimum(*apart).max())
 
 
 def _link(steepness: float, u: Floats) -> Floats:

@@ -31,6 +31,8 @@ it holds them all.
 The action at step H cannot change a return. Policies are the open-loop sequences of the first H - 1
 steps, the last step repeating the one before. Regret Omega(d H sqrt(H K)) for the worst mu, when
 K is large enough (Chen, Zhou and Gu 2022, PMLR 167, theorem 5.5, by reduction to this chain).
+
+Sizes: dimension = 5, horizon = 4 with models = 4096 and 4096 policies takes a second and 450 MB.
 """
 
 from __future__ import annotations

@@ -30,6 +30,8 @@ with radius ("covering_radius")
 
 Base kernels have Dirichlet rows, mixed with `floor` of the uniform distribution: all models have
 full support.
+
+Sizes: states = 32, actions = 4, horizon = 5 with models = 512 takes two seconds and 780 MB.
 """
 
 from __future__ import annotations

@@ -46,6 +46,8 @@ numbers with a density, if P_{H-2} has full rank: min(S, A-1) for almost every d
 features any linear class that holds the values must have. It grows with S and A, the eluder
 dimension does not. (That the eluder dimension may be far smaller than any rank: Li, Kamath, Foster
 and Srebro 2022, "Understanding the eluder dimension"; definitions in `_dimensions`.)
+
+Sizes: states = 64 with actions = 8, linear dimension 63, takes a second and 190 MB.
 """
 
 from __future__ import annotations
@@ -58,6 +60,7 @@ import numpy as np
 from mamex_bench.catalogue._certificate import Check, numerical_rank
 from mamex_bench.catalogue._dimensions import (
     CERTIFICATE_LIMIT,
+    CERTIFICATE_POLICIES,
     SearchTooLarge,
     bellman_eluder_check,
     bellman_residuals,
@@ -158,22 +161,19 @@ def certify(instance: Instance) -> list[Check]:
     curves = [v[:, h].reshape(len(v), cells) for v in classes.per_agent for h in range(H - 1)]
     # Agent by agent, the differences to the first policy at step H-2.
     spreads = [v[1:] - v[0] for v in curves[H - 2 :: H - 1]]
-    residuals = [
-        [bellman_residuals(instance, i, h).reshape(-1, cells) for h in range(H)]
-        for i in range(game.agents)
-    ]
-    last = max(np.abs(own[H - 1]).max() for own in residuals)
+    uneven = last = 0.0
+    for i, h in np.ndindex(game.agents, H):
+        residuals = bellman_residuals(instance, i, h, most=CERTIFICATE_POLICIES).reshape(-1, cells)
+        if h < H - 1:
+            uneven = max(uneven, _unevenness(residuals))
+        else:
+            last = max(last, float(np.abs(residuals).max()))
     ratio, scale = known["slope_ratio"].value, known["eluder_scale"].value
     dimension, bound = known["linear_dimension"].value, known["eluder_bound"].value
     checks = [
         Check("rank of values, step H-2", min(map(numerical_rank, spreads)), "==", dimension),
         Check("widest to narrowest difference of values", max(map(_of_pairs, curves)), "<=", ratio),
-        Check(
-            "widest to narrowest Bellman residual",
-            max(_unevenness(each) for own in residuals for each in own[: H - 1]),
-            "<=",
-            ratio,
-        ),
+        Check("widest to narrowest Bellman residual", uneven, "<=", ratio),
         Check("Bellman residual of the last step", last, "==", 0.0),
     ]
     try:

@@ -34,8 +34,9 @@ game's rewards: a quarter of the gap of her marginal in her own hypercube, summe
 episodes.
 A learner here is a learner there: simulate the other chain, whose mu is then known, and hand over
 the episodes in which the coin shows i. Their number N is binomial(K, 1/2), independent of mu, and
-N >= K/4 but for probability exp(-K/16). So a lower bound of order d H sqrt(H N) for the one-sided
-hypercube carries over to each agent, up to a constant.
+N >= K/4 but for probability exp(-K/16). Regret only grows with episodes, and for the first K/4 of
+them Delta_i is its tuned size up to sqrt 2, so that the lower bound of order d H sqrt(H K) of the
+one-sided hypercube carries over to each agent, with another constant.
 
 Net. Each agent has a class of sign patterns as in `hypercube`; the models are all pairs, so that
 losses add up and each agent's part is learnt as in her own hypercube. Constants: prediction errors
@@ -43,6 +44,8 @@ are <theta_h - theta*_h, X> with |theta_h - theta*_h| <= 2 (sum_i (d_i - 1) Delt
 ("weight_bound") and |X| <= max_i sqrt(d_i - 1) (H-1)/2 ("feature_bound"), as V(goal_i) - V(x_{h+1})
 is at most (H-1)/2 on either side. The models cover those of all sign patterns with the radius of
 `hypercube`, the larger of the two ("covering_radius").
+
+Sizes: dimension = 3 with models = 64, all 4096 pairs, takes a second and 430 MB.
 """
 
 from __future__ import annotations
@@ -76,7 +79,7 @@ from mamex_bench.model.instance import Instance, Known
 from mamex_bench.model.policies import PurePolicies
 
 SOURCE = "proved in the docstring of two_sided_hypercube"
-SIZE_LIMIT = 200_000_000
+SIZE_LIMIT = 50_000_000
 
 
 def make(
