@@ -43,8 +43,8 @@ Hypotheses: "values_linear" (every Q of every joint pure policy and distractors,
 completion), "values" (the same, tabular completion), "linear" (all linear functions, radius
 H sqrt(d)), "models" (a net of mu's around the truth, each bent along the same directions).
 
-Sizes: states = 60, passive = 40, actions = 3, horizon = 5, dimension = 10, policies = 8, models = 64
-takes two seconds and 520 MB.
+Sizes: states = 60, passive = 40, actions = 3, horizon = 5, dimension = 10 with policies = 8 and
+models = 64 takes two seconds and 520 MB.
 """
 
 from __future__ import annotations
