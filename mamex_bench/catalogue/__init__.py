@@ -25,6 +25,9 @@ from mamex_bench.errors import InputError
 from mamex_bench.model.instance import Instance
 from mamex_bench.registry import Registry
 
+if TYPE_CHECKING:
+    from mamex_bench.catalogue._certificate import Check
+
 REGISTRY = Registry("game family", __name__, __path__, "mamex_bench.games")
 
 
