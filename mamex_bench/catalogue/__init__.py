@@ -18,7 +18,7 @@ import os
 import types
 import typing
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mamex_bench.catalogue._certificate import Check as Check
 from mamex_bench.errors import InputError
