@@ -20,7 +20,6 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mamex_bench.catalogue._certificate import Check as Check
 from mamex_bench.errors import InputError
 from mamex_bench.model.instance import Instance
 from mamex_bench.registry import Registry
@@ -29,6 +28,15 @@ if TYPE_CHECKING:
     from mamex_bench.catalogue._certificate import Check
 
 REGISTRY = Registry("game family", __name__, __path__, "mamex_bench.games")
+
+
+def __getattr__(name: str) -> Any:
+    """`Check`, loaded when asked for: to list names imports no helper of families."""
+    if name != "Check":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from mamex_bench.catalogue._certificate import Check
+
+    return Check
 
 
 def names() -> list[str]:
