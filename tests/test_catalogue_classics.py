@@ -11,6 +11,7 @@ import pytest
 from games import random_game
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linprog
 
 import mamex_bench as mb
 from mamex_bench import catalogue
@@ -163,6 +164,7 @@ CE_WELFARE = {
     "chicken_dare": 16 / 3,
     "battle_of_sexes": 5,
 }
+CE_WELFARE_LEAST = {"prisoners_dilemma": 2, "stag_hunt": 2}
 ALONE = {"prisoners_dilemma": 1, "shapley": 1 / 3, "jordan": 1 / 2}
 EACH = {"stag_hunt": 1, "chicken": 14 / 3, "chicken_dare": 2, "battle_of_sexes": 6 / 5}
 
@@ -175,7 +177,12 @@ def test_the_list_of_matrix_games_and_what_is_known_of_them():
     assert set(CLASSICS) == set(MIXED) | {"prisoners_dilemma"}
     for name in CLASSICS:
         known = {key: each.value for key, each in matrix_game(name, repeated=3).known.items()}
-        expected = {"nash_value": ALONE, "mixed_value": EACH, "ce_welfare": CE_WELFARE}
+        expected = {
+            "nash_value": ALONE,
+            "mixed_value": EACH,
+            "ce_welfare": CE_WELFARE,
+            "ce_welfare_least": CE_WELFARE_LEAST,
+        }
         wanted = {key: 3 * table[name] for key, table in expected.items() if name in table}
         assert known == pytest.approx(wanted or {"value": 0.0})
 
@@ -193,7 +200,7 @@ def test_the_mixed_equilibrium_repeated(name, H):
     np.testing.assert_allclose(gaps(instance.payoffs, x, "nash"), 0, atol=1e-12)
     axes = tuple(range(1, x.ndim + 1))
     value = instance.game.units.to_own((instance.payoffs * x).sum(axis=axes))
-    known = {key: each.value for key, each in instance.known.items() if key != "ce_welfare"}
+    known = {key: each.value for key, each in instance.known.items() if "ce_" not in key}
     (expected,) = known.values()
     np.testing.assert_allclose(value, expected, rtol=0, atol=1e-9)
 
@@ -209,6 +216,20 @@ def test_greatest_welfare_of_correlated_equilibria(name, concept, H):
     assert by_stages == pytest.approx(welfare, abs=1e-9)
     assert at_once == pytest.approx(welfare, abs=1e-7)
     assert instance.known["ce_welfare"].value == pytest.approx(welfare, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", CE_WELFARE_LEAST)
+def test_least_welfare_of_correlated_equilibria(name):
+    """A linear program over all pairs, written down from the definition."""
+    U = CLASSICS[name].payoffs
+    rows = []
+    for i, a, b in np.ndindex(2, 2, 2):
+        own = np.moveaxis(U[i], i, 0)
+        part = np.zeros((2, 2))
+        part[a] = own[b] - own[a]
+        rows.append(np.moveaxis(part, 0, i).ravel())
+    found = linprog(U.sum(axis=0).ravel(), rows, np.zeros(8), np.ones((1, 4)), [1.0])
+    assert found.fun == pytest.approx(CE_WELFARE_LEAST[name], abs=1e-9)
 
 
 @pytest.mark.parametrize("H", [1, 5, 20])

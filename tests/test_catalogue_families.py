@@ -231,6 +231,7 @@ def test_lock_opens_for_all_agents_together(seed, length, actions, slippery):
         length=length,
         agents=len(actions),
         actions=actions,
+        policies=27,
         slip=slip,
     )
     n = len(actions)
@@ -289,7 +290,7 @@ def test_lock_decouples_by_the_first_wrong_step(length, actions):
 def test_lock_samples_codes_where_there_are_too_many():
     instance = catalogue.make("combination_lock", length=8, models=50, seed=3)
     assert instance.hypothesis().size == 50
-    assert "decoupling" not in instance.known
+    assert 0.0 < instance.known["decoupling"].value < 12.0
     assert instance.payoffs.max() == 1.0
 
 

@@ -1,6 +1,7 @@
 """The command line: help that teaches, exit codes that scripts can trust, no tracebacks."""
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -10,8 +11,11 @@ import pytest
 
 import mamex_bench as mb
 from mamex_bench import cli, experiments
+from mamex_bench.catalogue._certificate import Check
 from mamex_bench.claims import Verdict
-from mamex_bench.errors import InputError, ResultsError
+from mamex_bench.cli.text import WIDTH, enumeration, hanging
+from mamex_bench.errors import ConvergenceError, InputError, ResultsError
+from mamex_bench.model.game import Units
 
 COMMANDS = ["list", "show", "run", "report", "verify", "measure", "claims", "compare", "doctor"]
 
@@ -55,6 +59,10 @@ def run(capsys, *arguments):
     return code, captured.out, captured.err
 
 
+def needle(**parameters):
+    return mb.catalogue.make("needle", **parameters)
+
+
 def one_sentence(text):
     return text.startswith("mamex-bench: ") and text.count("\n") == 1 and "Traceback" not in text
 
@@ -85,13 +93,40 @@ def test_version(capsys):
 
 
 @pytest.mark.parametrize(
-    ("kind", "room"), [("games", mb.catalogue), ("learners", mb.learners), ("claims", mb.claims)]
+    ("kind", "room"),
+    [("learners", mb.learners), ("measures", mb.complexity), ("claims", mb.claims)],
 )
 def test_list_agrees_with_the_rooms(capsys, kind, room):
     code, out, _ = run(capsys, "list", kind)
     assert code == 0
-    assert [line.split()[0] for line in out.splitlines()] == room.names()
-    assert all(len(line.split()) > 2 for line in out.splitlines()), "each with its first line"
+    lines = [line for line in out.splitlines() if not line.startswith(" ")]
+    assert [line.split()[0] for line in lines] == room.names()
+    assert all(len(line.split()) > 2 for line in lines), "each with its first line"
+
+
+def test_list_games_tells_parameters_and_known_constants(capsys):
+    code, out, _ = run(capsys, "list", "games")
+    assert code == 0
+    lines = out.splitlines()
+    assert max(map(len, lines)) <= WIDTH
+    blocks = dict(re.findall(r"^(\w+)\n((?: .*\n)+)", out, re.MULTILINE))
+    assert list(blocks) == mb.catalogue.names()
+    for name, text in blocks.items():
+        words = " ".join(text.split())
+        assert len(words.partition(" parameters ")[0]) > 20, "the first line of the docstring"
+        for key, value in mb.catalogue.parameters(name).items():
+            assert f"{key} = {value!r}" in words
+    assert " known value = 2.5, " in " ".join(blocks["big_match"].split())
+
+
+def test_list_games_goes_on_where_a_family_cannot_be_made(capsys, monkeypatch):
+    def refusing(name):
+        raise InputError(f"{name} needs what is not installed")
+
+    monkeypatch.setattr(mb.catalogue, "make", refusing)
+    code, out, _ = run(capsys, "list", "games")
+    assert code == 0
+    assert "    needle needs what is not installed\n" in out
 
 
 def test_list_without_a_kind_shows_all(capsys):
@@ -103,21 +138,96 @@ def test_list_without_a_kind_shows_all(capsys):
         "claims",
         "suites",
     ]
+    names = [line.split()[0] for line in out.splitlines()]
+    assert {*mb.catalogue.names(), *mb.learners.names(), "smoke"} <= set(names)
+    assert max(map(len, out.splitlines())) <= WIDTH
 
 
 # --- games -----------------------------------------------------------------------------------
 
 
 def test_show_a_family(capsys):
-    code, out, _ = run(capsys, "show", "needle", "--set", "arms=5")
+    code, out, _ = run(capsys, "show", "needle", "--set", "arms=5", "--seed", "3")
     assert code == 0
-    assert "PurePolicies(5 x 2)" in out
-    assert "arms           8" in out, "the default"
+    assert out.startswith(mb.catalogue.REGISTRY.load("needle").__doc__.split("\n")[0])
+    assert "  arms           8, here 5\n" in out, "the default, and the value in use"
+    assert "  seed           0, here 3\n" in out
+    assert "  policies     5 x 2, pure; returns from (0, 0) to (1, 0), in own units\n" in out
+    assert "  hypotheses   models: ModelClass(6 models, truth 5)\n" in out
+    assert re.search(r"  value +1 +proved in the docstring of needle\n", out)
+    assert re.search(r"  nash +\(1, 0\)\n", out)
+    assert out.count("\n  holds  ") == len(mb.catalogue.certify("needle", needle(arms=5)))
+    assert out.endswith("picture: add --picture needle.png\n")
+    assert max(map(len, out.splitlines())) <= WIDTH
+
+
+def test_a_certificate_that_fails_is_shown_and_is_not_success(capsys, monkeypatch):
+    checks = [Check("arms that pay", 1, "==", 1), Check("value of the best arm", 0.5, ">=", 1)]
+    monkeypatch.setattr(mb.catalogue, "certify", lambda name, instance: checks)
+    code, out, _ = run(capsys, "show", "needle")
+    assert code == 1
+    assert "\n  holds  arms that pay: 1 == 1\n" in out
+    assert "\n  FAILS  value of the best arm: 0.5 >= 1\n" in out
+
+
+def test_a_family_without_a_certificate_says_so(capsys, monkeypatch):
+    monkeypatch.setattr(mb.catalogue, "certify", lambda name, instance: [])
+    code, out, _ = run(capsys, "show", "needle")
+    assert code == 0
+    assert "  none: " in out.split("\ncertificate")[1]
+
+
+def test_own_units_and_a_random_start_are_told(capsys, tmp_path):
+    game = mb.catalogue.make("matrix_game", game="chicken").game
+    out = run(capsys, "show", str(mb.save(game, tmp_path / "chicken.npz")))[1]
+    assert "  own units    7 return + 0\n" in out
+    assert "  first state  state 0\n" in out
+    mixed = mb.MarkovGame(
+        np.repeat(game.transition, 2, axis=1).repeat(2, axis=3) / 2,
+        np.repeat(game.reward, 2, axis=2),
+        game.action_counts,
+        initial=[0.25, 0.75],
+        units=Units(np.array([2.0, 1.0]), np.array([-1.0, 0.0])),
+    )
+    out = run(capsys, "show", str(mb.save(mixed, tmp_path / "mixed.npz")))[1]
+    assert "agent 0: 2 return - 1; agent 1: 1 return + 0\n" in out
+    assert "state 0 with probability 0.25, state 1 with probability 0.75\n" in out
+    assert re.search(r"  nash +\(", out)
+
+
+def test_values_of_a_game_too_large_are_left_out_with_a_reason(capsys, monkeypatch):
+    from mamex_bench.cli import describe
+
+    monkeypatch.setattr(describe, "ENTRIES", 95)
+    assert (
+        "  left out: 96 states times joint actions, above 95\n" in run(capsys, "show", "needle")[1]
+    )
+
+
+def test_values_that_do_not_converge_are_said_to(capsys, monkeypatch):
+    from mamex_bench.cli import describe
+
+    def failing(game, concept):
+        raise ConvergenceError("no equilibrium within 1e-9")
+
+    monkeypatch.setattr(describe, "backward_induction", failing)
+    code, out, _ = run(capsys, "show", "needle")
+    assert code == 0
+    assert out.count("no equilibrium within 1e-9") == 3
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
+def test_show_writes_a_picture(capsys, tmp_path, suffix):
+    path = tmp_path / f"arms.{suffix}"
+    code, out, _ = run(capsys, "show", "needle", "--picture", str(path))
+    assert code == 0
+    assert f"picture: {path}\n  State graph: " in out
+    assert path.stat().st_size > 5_000
 
 
 def test_show_and_measure_a_file(capsys, tmp_path):
     path = mb.save(mb.catalogue.make("needle", arms=3), tmp_path / "mine.npz")
-    assert "PurePolicies(3 x 2)" in run(capsys, "show", str(path))[1]
+    assert "  policies     3 x 2, pure" in run(capsys, "show", str(path))[1]
     code, out, _ = run(capsys, "measure", str(path), "--episodes", "20")
     assert code == 0
     assert "\ndecoupling: " in out
@@ -139,6 +249,9 @@ def test_a_game_alone_can_be_shown_but_not_measured(capsys, tmp_path):
         (["show", "needle", "--set", "arms=many"], "arms is 'many'"),
         (["show", "needle", "--set", "legs=3"], "'legs'"),
         (["show", "absent.npz"], "'absent.npz'"),
+        (["show", "needle.npz", "--set", "arms=3"], "--set arms"),
+        (["show", "needle.npz", "--seed", "0"], "--seed"),
+        (["show", "needle", "--picture", "needle.gif"], "'needle.gif'"),
         (["measure", "absent.npz", "--set", "arms=3"], "--set arms"),
         (["run", "no_such_suite", "--output", "OUT"], "no_such_suite"),
         (["report", "absent.sqlite"], "absent.sqlite"),
@@ -173,6 +286,25 @@ def test_usage_errors_exit_with_2(capsys, arguments):
     code, _, err = run(capsys, *arguments)
     assert code == 2
     assert err.startswith("usage: mamex-bench")
+
+
+@pytest.mark.parametrize("width", [20, 60, 100])
+def test_text_wraps_and_loses_no_word(width):
+    text = "one two three four five six seven eight nine ten eleven twelve"
+    wrapped = hanging("head  ", text, width).splitlines()
+    assert max(map(len, wrapped)) <= width
+    assert wrapped[0].startswith("head  one")
+    assert all(line.startswith("      ") for line in wrapped[1:])
+    assert " ".join(" ".join(wrapped).split()) == f"head {text}"
+
+
+def test_an_enumeration_breaks_between_its_parts_only():
+    parts = [f"key{k} = ({k}, {k})" for k in range(20)]
+    lines = enumeration("    ", parts).splitlines()
+    assert len(lines) > 1
+    assert max(map(len, lines)) <= WIDTH
+    assert "".join(f"{line.strip()} " for line in lines).strip() == ", ".join(parts)
+    assert all(line.endswith(",") for line in lines[:-1])
 
 
 # --- verdicts become exit codes --------------------------------------------------------------

@@ -51,7 +51,7 @@ def test_an_unknown_name_is_an_attribute_error():
 # --- what loads when -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("code", ["import mamex_bench", "import mamex_bench.cli as c; c._parser()"])
+@pytest.mark.parametrize("code", ["import mamex_bench", "import mamex_bench.cli as c; c.parser()"])
 def test_importing_the_package_or_asking_for_help_loads_nothing_heavy(code):
     assert loaded_by(code) & HEAVY == set()
 

@@ -405,5 +405,5 @@ def test_the_slow_twins_read_the_game_for_themselves():
 
 
 def test_end_states_are_numbered_without_large_holes():
-    with pytest.raises(InputError, match="end states, more than there are entries"):
+    with pytest.raises(InputError, match="end states, more than states and entries"):
         LayeredGame([0, 1], [0, 1], [10**9], [1.0], np.zeros((1, 1, 1)), (1,))

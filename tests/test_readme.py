@@ -71,6 +71,18 @@ def test_the_game_the_learner_and_the_measure_need_no_other_file(newcomer):
     assert instance.known["welfare"].value == instance.payoffs.sum(axis=0).max()
 
 
+def test_the_certificate_of_the_game_is_shown_and_can_fail(newcomer, capsys):
+    assert cli.main(["show", "meeting"]) == 0
+    assert capsys.readouterr().out.count("\n  holds  ") == 2
+    instance = mb.catalogue.make("meeting")
+    game = instance.game
+    richer = mb.MarkovGame(game.transition, np.ones_like(game.reward), game.action_counts)
+    poorer = mb.MarkovGame(game.transition, game.reward / 2, game.action_counts)
+    for other, holds in ((game, [True, True]), (richer, [True, True]), (poorer, [False, False])):
+        checks = mb.catalogue.certify("meeting", mb.Instance(other, instance.policies))
+        assert [check.holds for check in checks] == holds
+
+
 def test_the_claim_needs_no_other_file(newcomer):
     suite = newcomer / "tiny.toml"
     suite.write_text(TINY, encoding="utf-8")
@@ -91,7 +103,7 @@ def test_every_command_line_of_the_readme_parses():
     calls = [words[1:] for words in lines if words[:1] == ["mamex-bench"]]
     assert len(calls) >= 4
     for call in calls:
-        assert cli._parser().parse_args(call).command
+        assert cli.parser().parse_args(call).command
 
 
 def test_every_make_target_of_the_readme_exists():

@@ -6,15 +6,13 @@ difference then says what has changed.
 
 from __future__ import annotations
 
-import pkgutil
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
-from test_catalogue import small
+from test_catalogue import OWN, small
 
-from mamex_bench import catalogue
 from mamex_bench.model.hypotheses import LinearValueClass, ModelClass, ValueClass
 
 FOLDER = Path(__file__).with_name("traces")
@@ -99,9 +97,6 @@ def same_text(found, stored):
 
 
 # Families of other packages are pinned there, if at all.
-OWN = sorted(m.name for m in pkgutil.iter_modules(catalogue.__path__) if m.name[0] != "_")
-
-
 @pytest.mark.parametrize("name", OWN)
 def test_every_family_is_as_its_trace_says(name):
     path = FOLDER / f"{name}.txt"

@@ -23,7 +23,6 @@ import typing
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mamex_bench.catalogue._certificate import Check
 from mamex_bench.errors import InputError
 from mamex_bench.model.instance import Instance
 from mamex_bench.registry import Registry
@@ -31,10 +30,20 @@ from mamex_bench.registry import Registry
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from mamex_bench.catalogue._certificate import Check
     from mamex_bench.model.game import Game, MarkovGame
     from mamex_bench.model.layered import LayeredGame
 
 REGISTRY = Registry("game family", __name__, __path__, "mamex_bench.games")
+
+
+def __getattr__(name: str) -> Any:
+    """`Check`, loaded when asked for: to list names imports no helper of families."""
+    if name != "Check":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from mamex_bench.catalogue._certificate import Check
+
+    return Check
 
 
 def names() -> list[str]:
@@ -202,6 +211,8 @@ def _fits(value: Any, hint: Any) -> bool:
         if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
             return False
         return all(_fits(each, inner) for each in value)
+    if origin is dict:
+        return isinstance(value, dict) and all(isinstance(key, str) for key in value)
     if hint is float:
         return _is_number(value)
     if hint is int:
@@ -227,4 +238,6 @@ def _words(hint: Any) -> str:
         return " or ".join(_words(each) for each in typing.get_args(hint))
     if origin is Sequence:
         return f"a list, each entry {_words(typing.get_args(hint)[0])}"
+    if origin is dict:
+        return "a table of named parameters"
     return plain.get(hint, str(hint))

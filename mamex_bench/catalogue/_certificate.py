@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-from numpy.typing import ArrayLike
+from mamex_bench.model.structure import RANK_TOLERANCE, numerical_rank
 
-# Singular values below this share of the largest count as zero.
-RANK_TOLERANCE = 1e-9
+__all__ = ["RANK_TOLERANCE", "Check", "numerical_rank"]
 
 
 @dataclass(frozen=True)
@@ -43,11 +41,3 @@ class Check:
         return (
             f"{self.statement}: {self.measured:.6g} {self.relation} {self.claimed:.6g}, {verdict}"
         )
-
-
-def numerical_rank(matrix: ArrayLike, tolerance: float = RANK_TOLERANCE) -> int:
-    """Number of singular values above `tolerance` times the largest (0 for the zero matrix)."""
-    values = np.linalg.svd(np.asarray(matrix, dtype=np.float64), compute_uv=False)
-    if values.size == 0 or values[0] == 0.0:
-        return 0
-    return int((values > tolerance * values[0]).sum())

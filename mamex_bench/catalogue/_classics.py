@@ -7,12 +7,15 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from mamex_bench.catalogue._certificate import Check
 from mamex_bench.catalogue._generators import stream
+from mamex_bench.catalogue._nets import finite_known
 from mamex_bench.equilibria.backward_induction import backward_induction
 from mamex_bench.model._arrays import Floats, Ints, positive_integer
 from mamex_bench.model.evaluation import reachable_states
 from mamex_bench.model.game import MarkovGame, Units
 from mamex_bench.model.hypotheses import ModelClass
+from mamex_bench.model.instance import Instance, Known
 from mamex_bench.model.policies import PurePolicies
 
 Rules = Callable[[int, int, int], tuple[float, int]]
@@ -78,6 +81,31 @@ def relabelled(game: MarkovGame, live: int, limit: int, seed: int, family: str) 
         models.setdefault(transition.tobytes(), transition)
     order = rng.permutation(len(models))
     return ModelClass(np.stack(list(models.values()))[order], truth=int(np.argmin(order)))
+
+
+def relabelled_known(game: MarkovGame, live: int, limit: int) -> Known:
+    """The covering radius of `relabelled` models: 0 if the class holds them all."""
+    return finite_known(game.actions**live <= limit, "all relabellings of the actions")
+
+
+def value_checks(instance: Instance) -> list[Check]:
+    """A zero-sum game's known value against backward induction, certified by its own gaps.
+
+    The equilibrium withstands every policy of either agent, so its value is the game's up to the
+    gaps; both are computed from the game's arrays.
+    """
+    game = instance.game
+    found = backward_induction(game, "nash")
+    own = game.units.to_own(instance.payoffs)
+    return [
+        Check("value by backward induction", float(found.value[0]), "==", _value(instance), 1e-8),
+        Check("gain of any policy against that equilibrium", float(found.gaps.max()), "<=", 0.0),
+        Check("sum of the agents' payoffs", float(np.abs(own.sum(axis=0)).max()), "==", 0.0, 1e-8),
+    ]
+
+
+def _value(instance: Instance) -> float:
+    return float(instance.known["value"].value)
 
 
 def reduced_policies(game: MarkovGame, agent: int, limit: int) -> Ints | None:

@@ -98,13 +98,18 @@ def model_net(
         raise InputError("floor is 0 but every transition is deterministic: expected floor > 0")
     models = np.empty((count, *game.transition.shape))
     models[0] = game.transition
+    candidates = game.transition if floor > 0.0 else np.where(support, game.transition, np.inf)
+    rarest = np.eye(game.states)[candidates.argmin(axis=-1)]
     rng = stream(seed, "net")
     for f, delta in enumerate(np.geomspace(distance[0], distance[1], max(count - 1, 1))):
         if f + 1 == count:
             break
         weights = rng.exponential(size=game.transition.shape) * support
         inside = weights / weights.sum(axis=-1, keepdims=True)
-        models[f + 1] = towards(game.transition, (1 - floor) * inside + floor / game.states, delta)
+        targets = (1 - floor) * inside + floor / game.states
+        cosine = np.sqrt(game.transition * targets).sum(axis=-1, keepdims=True)
+        targets = np.where(1.0 - cosine < delta**2, rarest, targets)
+        models[f + 1] = towards(game.transition, targets, delta)
     return ModelClass(models, truth=0)
 
 

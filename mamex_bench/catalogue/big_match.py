@@ -25,7 +25,14 @@ has no regret. Hypotheses: which action is which, four models.
 
 from __future__ import annotations
 
-from mamex_bench.catalogue._classics import opposed, population, relabelled
+from mamex_bench.catalogue._certificate import Check
+from mamex_bench.catalogue._classics import (
+    opposed,
+    population,
+    relabelled,
+    relabelled_known,
+    value_checks,
+)
 from mamex_bench.model.instance import Instance, Known
 
 PLAYING, WON, LOST = range(3)
@@ -47,8 +54,16 @@ def make(*, seed: int = 0, horizon: int = 5, policies: int = 64) -> Instance:
         population(game, policies, seed, "big_match"),
         relabelled(game, live=1, limit=4, seed=seed, family="big_match"),
         name=f"big_match(horizon={horizon})",
-        known={"value": Known(horizon / 2.0, SOURCE)},
+        known={
+            "value": Known(horizon / 2.0, SOURCE),
+            "covering_radius": relabelled_known(game, 1, 4),
+        },
     )
+
+
+def certify(instance: Instance) -> list[Check]:
+    """The known value, certified."""
+    return value_checks(instance)
 
 
 def rules(state: int, stop: int, shown: int) -> tuple[float, int]:

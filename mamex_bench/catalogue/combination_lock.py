@@ -3,13 +3,16 @@
 Definition. Two states, alive and dead; L steps at which the code's secret joint action keeps the
 game alive and every other joint action drops it into the dead state for good; one last step, worth
 1 to every agent if alive. With `slip` > 0 the opposite of what the joint action deserves happens
-with that probability at each step. Model f is one code; the class holds all A^L codes (A joint
-actions), or a sample with the truth. Policies are the open-loop sequences.
+with that probability at each step. Policies are the open-loop sequences, all m^L of an agent with m
+actions if there are no more than `policies`. Else so many: the right one, then for each wrong
+action and step the one that errs there alone, then such as are random behind their first error.
+Model f is one code; the class holds the code of every joint policy, or a sample with the truth.
 
 Decoupling coefficient without slip. Let code* be the truth. The prediction error of (f, pi) is 1
 if pi enters the code of f, f != code*, and 0 otherwise or -1. Let j be the first step at which the
-code of f differs from code*, and g its joint action there: there are N = L (A - 1) such pairs
-(j, g). Cluster the policies by them.
+code of f differs from code*, and g its joint action there; let there be N such pairs (j, g) in the
+class, N = L (A - 1) with all codes or L (m - 1) + 1 policies per agent (A joint actions). Cluster
+the policies by them.
 
   * A policy of cluster (j, g) is alive until step j and takes g there: a model of the same cluster
     says that it stays alive, the truth that it dies. So every use of a policy of the cluster costs
@@ -19,22 +22,32 @@ code of f differs from code*, and g its joint action there: there are N = L (A -
     nothing: until step j' model and truth agree, and at j' they agree that it dies. So using the
     clusters in the order of j attains the bound, once K allows.
 
-Hence V(mu) = N (mu + 1) / 2 at integer mu, and the coefficient is N / 2 = L (A - 1) / 2 for
-K -> infinity: linear in L, while the number of joint policies is A^L.
+Hence V(mu) = N (mu + 1) / 2 at integer mu, and the coefficient is N / 2 <= L (A - 1) / 2 for
+K -> infinity: linear in L, while the number of joint sequences is A^L.
+
+Regret. Without slip MAMEX plays one joint policy, whose code is live, until an episode fails; that
+refutes its code and all that share its first error, and a success refutes all but the truth. So at
+most N episodes fail, and the sum over agents is at most N: only one that errs alone could gain.
 
 Order of the policies. Joint policy 0 enters the right code except that the last agent errs at the
-first step: exactly one agent can gain by deviating (by 1, without slip). A learner without
-optimism whose ties go to the lowest profile stays there. Where two agents err, nobody gains
-alone: that is a Nash equilibrium of value 0.
+first step: exactly one agent can gain by deviating (by 1, without slip). Without slip every joint
+policy is worth 0 under some live code, so a learner without optimism whose ties go to the lowest
+profile stays there. (With slip the least value over codes is the same for all joint policies only
+if the class holds all codes.) Where two agents err, nobody gains alone: that is a Nash equilibrium
+of value 0.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
 
+from mamex_bench.catalogue._certificate import Check
 from mamex_bench.catalogue._generators import at_least, per_agent, stream
+from mamex_bench.catalogue._losses import discrepancies, joint_tables, models_of
+from mamex_bench.catalogue._nets import finite_known
 from mamex_bench.errors import InputError
 from mamex_bench.model._arrays import Ints, positive_integer
 from mamex_bench.model.game import MarkovGame
@@ -44,7 +57,6 @@ from mamex_bench.model.policies import PurePolicies
 
 ALIVE, DEAD = range(2)
 SOURCE = "proved in the docstring of combination_lock"
-POLICY_LIMIT = 4096
 
 
 def make(
@@ -53,32 +65,36 @@ def make(
     length: int = 4,
     agents: int = 2,
     actions: int | Sequence[int] = 2,
+    policies: int = 16,
     models: int = 1024,
     slip: float = 0.0,
 ) -> Instance:
     """A lock with a random code.
 
     Arguments:
-        seed: draws the code, and which codes the class holds when there are too many.
+        seed: draws the code, and sequences and codes where there are too many.
         length: L, the number of secret joint actions; the horizon is L + 1.
         agents, actions: number of agents; actions per agent, or one number for all.
-        models: the class holds every code if there are no more than this, else so many of them.
+        policies: per agent, all open-loop sequences if no more than this, else so many; at least 2.
+        models: the class holds the code of every joint policy if there are no more than this,
+            else so many of them.
         slip: probability in [0, 1/2) that a step goes the other way.
     """
     L, n = at_least(length, 1, "length"), positive_integer(agents, "agents")
     counts = per_agent(actions, n, "actions")
-    F = positive_integer(models, "models")
+    F, m = positive_integer(models, "models"), at_least(policies, 2, "policies")
     if not 0.0 <= slip < 0.5:
         raise InputError(f"slip is {slip!r}: expected a number in [0, 0.5)")
-    for i, m in enumerate(counts):
-        if m**L > POLICY_LIMIT:
-            raise InputError(
-                f"agent {i} has {m}^{L} open-loop sequences: expected at most {POLICY_LIMIT}, "
-                "so lower length or actions"
-            )
     A = int(np.prod(counts))
     code = stream(seed, "combination_lock", "code").integers(A, size=L)
-    codes, truth = _codes(code, A, F, stream(seed, "combination_lock", "class"))
+    right = np.stack(np.unravel_index(code, counts))
+    rng = stream(seed, "combination_lock", "policies")
+    sequences = [
+        _sequences(own, count, m, rng, wrong_first=i == n - 1 and count > 1)
+        for i, (own, count) in enumerate(zip(right, counts))
+    ]
+    class_stream = stream(seed, "combination_lock", "class")
+    codes, truth = _codes(sequences, counts, code, F, class_stream)
 
     H = L + 1
     transitions = np.zeros((len(codes), H, 2, A, 2))
@@ -93,48 +109,110 @@ def make(
     reward[:, L, ALIVE] = 1.0
 
     game = MarkovGame(transitions[truth], reward, counts)
-    entered = game.action_table[code].T
-    known = {"value": Known((1.0 - slip) ** L, SOURCE)}
-    if slip == 0.0 and len(codes) == A**L:
-        known["decoupling"] = Known(L * (A - 1) / 2.0, SOURCE)
+    everything = len(codes) == np.prod([len(own) for own in sequences])
+    apart = float(np.sqrt(1.0 - 2.0 * np.sqrt(slip * (1.0 - slip))))
+    known = {
+        "value": Known((1.0 - slip) ** L, SOURCE),
+        "covering_radius": finite_known(everything, "the codes of all joint policies", apart),
+    }
+    if slip == 0.0:
+        clusters = len({first_error(each, code) for each in codes} - {None})
+        known["decoupling"] = Known(clusters / 2.0, SOURCE)
+    tables = [np.pad(own, ((0, 0), (0, 1)))[:, :, None].repeat(2, axis=2) for own in sequences]
     return Instance(
         game,
-        PurePolicies(
-            [
-                _sequences(m, entered[i], wrong_first=i == n - 1 and m > 1)
-                for i, m in enumerate(counts)
-            ]
-        ),
+        PurePolicies(tables),
         ModelClass(transitions, truth),
         name=f"combination_lock(length={L}, actions={'x'.join(map(str, counts))})",
         known=known,
     )
 
 
-def _codes(code: Ints, A: int, limit: int, rng: np.random.Generator) -> tuple[Ints, int]:
-    """(F, L) codes in increasing order, and the index of `code` among them."""
-    L = code.size
-    powers = [A ** (L - 1 - h) for h in range(L)]
-    own = sum(int(digit) * power for digit, power in zip(code, powers))
-    if limit >= A**L:
-        chosen = list(range(A**L))
-    else:
-        drawn = {own}
-        while len(drawn) < limit:
-            drawn.add(sum(int(rng.integers(A)) * power for power in powers))
-        chosen = sorted(drawn)
-    table = [[number // power % A for power in powers] for number in chosen]
-    return np.array(table, dtype=np.int64), chosen.index(own)
+def first_error(code: Ints, right: Ints) -> tuple[int, int] | None:
+    """(j, g): the first step at which a code differs from the right one, and its action there."""
+    wrong = np.flatnonzero(code != right)
+    return (int(wrong[0]), int(code[wrong[0]])) if wrong.size else None
 
 
-def _sequences(actions: int, right: Ints, wrong_first: bool) -> Ints:
-    """(actions^L, L+1, 2): all open-loop sequences, the first the right one or off at step 0.
+def _codes(
+    sequences: list[Ints], counts: tuple[int, ...], code: Ints, limit: int, rng: np.random.Generator
+) -> tuple[Ints, int]:
+    """(F, L) codes of joint policies in lexicographic order, and the index of the right one."""
+    sizes = [len(own) for own in sequences]
+    M = int(np.prod(sizes))
+    chosen = np.arange(M) if limit >= M else rng.choice(M, size=limit, replace=False)
+    members = np.unravel_index(chosen, sizes)
+    own = tuple(table[k] for table, k in zip(sequences, members))
+    codes = np.ravel_multi_index(own, counts)
+    if not (codes == code).all(axis=1).any():
+        codes[0] = code
+    codes = np.unique(codes, axis=0)
+    return codes, int(np.flatnonzero((codes == code).all(axis=1))[0])
 
-    Sequence j is the first one plus the digits of j, modulo the number of actions.
-    """
+
+def _sequences(
+    right: Ints, actions: int, limit: int, rng: np.random.Generator, wrong_first: bool
+) -> Ints:
+    """(m, L): an agent's open-loop sequences, the first the right one or off at step 0."""
     L = right.size
-    base = right + np.eye(1, L, dtype=np.int64)[0] * wrong_first
-    digits = np.arange(actions**L)[:, None] // actions ** np.arange(L - 1, -1, -1) % actions
-    sequences = np.zeros((actions**L, L + 1, 2), dtype=np.int64)
-    sequences[:, :L] = ((base + digits) % actions)[:, :, None]
-    return sequences
+    base = np.eye(1, L, dtype=np.int64)[0] * wrong_first
+    if actions**L <= limit:
+        digits = np.arange(actions**L)[:, None] // actions ** np.arange(L - 1, -1, -1) % actions
+        return (right + base + digits) % actions
+    alone = np.arange(1, actions)[:, None, None] * np.eye(L, dtype=np.int64)
+    first = [base, np.zeros(L, dtype=np.int64), *alone.reshape(-1, L)]
+    chosen = {each.tobytes(): each for each in first}
+    errors = itertools.cycle(itertools.product(range(1, actions), range(L)))
+    while len(chosen) < limit:
+        shift, step = next(errors)
+        digits = rng.integers(actions, size=L)
+        digits[:step], digits[step] = 0, shift
+        chosen.setdefault(digits.tobytes(), digits)
+    offsets = list(chosen.values())[:limit]
+    return (right + np.stack(offsets)) % actions
+
+
+def certify(instance: Instance) -> list[Check]:
+    """The best value, who can gain from joint policy 0, and without slip the clusters."""
+    game, known = instance.game, instance.known
+    L = game.horizon - 1
+    stays = game.transition[:L, ALIVE, :, ALIVE]
+    slip = float(stays.min())
+    code = stays.argmax(axis=1)
+    U = instance.payoffs[0].reshape(-1)
+    zero = np.unravel_index(0, instance.policies.counts)
+    gains = [
+        float(np.moveaxis(own, i, 0)[(slice(None), *zero[1:])].max() - U[0])
+        for i, own in enumerate(instance.payoffs)
+    ]
+    erring = float(instance.policies.counts[-1] > 1)
+    gain = erring * (1.0 - slip) ** (L - 1) * (1.0 - 2.0 * slip)
+    best = float(U.max())
+    checks = [
+        Check("value of the best joint policy", best, "==", known["value"].value),
+        Check("joint policies that reach it", float((best - U < 1e-12).sum()), "==", 1.0),
+        Check("agents that can gain from joint policy 0", _positive(gains), "==", erring),
+        Check("what they can gain", max(gains), "==", gain),
+    ]
+    if "decoupling" not in known:
+        return checks
+    models = models_of(instance).transitions[:, :L, ALIVE, :, ALIVE].argmax(axis=2)
+    played = joint_tables(instance)[:, :L, ALIVE]
+    row = [first_error(each, code) or (L, 0) for each in models]
+    column = [first_error(each, code) or (L, 0) for each in played]
+    j, g = np.array(row)[:, None].transpose(2, 0, 1)
+    step, action = np.array(column)[None].transpose(2, 0, 1)
+    D = discrepancies(instance)
+    own = D[(j == step) & (g == action) & (j < L)]
+    others = D[(step < j) | ((step == j) & (action != g))]
+    clusters = float(len(set(row) - {(L, 0)}))
+    return [
+        *checks,
+        Check("half the clusters of models", clusters / 2, "==", known["decoupling"].value),
+        Check("least discrepancy inside a cluster", float(own.min(initial=1.0)), ">=", 1.0),
+        Check("greatest under clusters used before", float(others.max(initial=0.0)), "==", 0.0),
+    ]
+
+
+def _positive(gains: list[float]) -> float:
+    return float(sum(gain > 1e-12 for gain in gains))

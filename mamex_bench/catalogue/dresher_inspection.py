@@ -32,7 +32,15 @@ from __future__ import annotations
 
 from math import comb
 
-from mamex_bench.catalogue._classics import Rules, opposed, population, relabelled
+from mamex_bench.catalogue._certificate import Check
+from mamex_bench.catalogue._classics import (
+    Rules,
+    opposed,
+    population,
+    relabelled,
+    relabelled_known,
+    value_checks,
+)
 from mamex_bench.catalogue._generators import at_least
 from mamex_bench.model.instance import Instance, Known
 
@@ -63,8 +71,16 @@ def make(
         population(game, policies, seed, "dresher_inspection"),
         relabelled(game, m + 1, models, seed, "dresher_inspection"),
         name=f"dresher_inspection(stages={n}, inspections={m})",
-        known={"value": Known(value, SOURCE)},
+        known={
+            "value": Known(value, SOURCE),
+            "covering_radius": relabelled_known(game, m + 1, models),
+        },
     )
+
+
+def certify(instance: Instance) -> list[Check]:
+    """The known value, certified."""
+    return value_checks(instance)
 
 
 def rules(inspections: int) -> Rules:

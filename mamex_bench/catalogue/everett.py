@@ -23,7 +23,14 @@ Hypotheses: which action is which, four models.
 
 from __future__ import annotations
 
-from mamex_bench.catalogue._classics import opposed, population, relabelled
+from mamex_bench.catalogue._certificate import Check
+from mamex_bench.catalogue._classics import (
+    opposed,
+    population,
+    relabelled,
+    relabelled_known,
+    value_checks,
+)
 from mamex_bench.model.instance import Instance, Known
 
 PLAYING, OVER = range(2)
@@ -48,8 +55,16 @@ def make(*, seed: int = 0, horizon: int = 5, policies: int = 64) -> Instance:
         population(game, policies, seed, "everett"),
         relabelled(game, live=1, limit=4, seed=seed, family="everett"),
         name=f"everett(horizon={horizon})",
-        known={"value": Known(horizon / (horizon + 1.0), SOURCE)},
+        known={
+            "value": Known(horizon / (horizon + 1.0), SOURCE),
+            "covering_radius": relabelled_known(game, 1, 4),
+        },
     )
+
+
+def certify(instance: Instance) -> list[Check]:
+    """The known value, certified."""
+    return value_checks(instance)
 
 
 def rules(state: int, run: int, throw: int) -> tuple[float, int]:

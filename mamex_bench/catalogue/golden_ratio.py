@@ -25,7 +25,14 @@ ends. Hypotheses: which action is which, four models.
 
 from __future__ import annotations
 
-from mamex_bench.catalogue._classics import opposed, population, relabelled
+from mamex_bench.catalogue._certificate import Check
+from mamex_bench.catalogue._classics import (
+    opposed,
+    population,
+    relabelled,
+    relabelled_known,
+    value_checks,
+)
 from mamex_bench.model.instance import Instance, Known
 
 PLAYING, OVER = range(2)
@@ -50,8 +57,16 @@ def make(*, seed: int = 0, horizon: int = 5, policies: int = 64) -> Instance:
         population(game, policies, seed, "golden_ratio"),
         relabelled(game, live=1, limit=4, seed=seed, family="golden_ratio"),
         name=f"golden_ratio(horizon={horizon})",
-        known={"value": Known(even / odd, SOURCE)},
+        known={
+            "value": Known(even / odd, SOURCE),
+            "covering_radius": relabelled_known(game, 1, 4),
+        },
     )
+
+
+def certify(instance: Instance) -> list[Check]:
+    """The known value, certified."""
+    return value_checks(instance)
 
 
 def rules(state: int, a: int, b: int) -> tuple[float, int]:

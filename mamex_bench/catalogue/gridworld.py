@@ -8,7 +8,8 @@ and 1/4 unless the two intended moves collide. States are ordered pairs of diffe
 
 Hypotheses. The dynamics are known up to the slips: P = sum over which of the agents fail, of the
 failures' probability times a deterministic kernel, a mixture of 4 kernels. The class holds all
-pairs from `slips` and the true `slip`.
+pairs from `slips` and the true `slip`: a net of all pairs between the least and the greatest. Their
+differences span at most 3 dimensions, since the 4 weights sum to 1.
 
 Equilibrium. Backward induction: at each step and state choose, among the pure equilibria of the
 stage game r + P V, one of greatest welfare (the first in case of ties). The result is a pure Markov
@@ -30,9 +31,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mamex_bench.catalogue._certificate import Check, numerical_rank
 from mamex_bench.catalogue._generators import at_least, stream, within
+from mamex_bench.catalogue._losses import joint_tables, models_of
+from mamex_bench.catalogue._nets import COINS, coin_radius
 from mamex_bench.errors import InputError
 from mamex_bench.model._arrays import Floats, Ints, positive_integer
+from mamex_bench.model.evaluation import best_response_values
 from mamex_bench.model.game import MarkovGame
 from mamex_bench.model.hypotheses import ModelClass
 from mamex_bench.model.instance import Instance, Known
@@ -107,8 +112,26 @@ def make(
         known={
             "equilibrium": Known(flat, source),
             "equilibrium_welfare": Known(float(values.sum()), source),
+            "covering_radius": Known(coin_radius(options, 2), COINS),
         },
     )
+
+
+def certify(instance: Instance) -> list[Check]:
+    """The equilibrium against every policy, its welfare, and the span of the models."""
+    game, known = instance.game, instance.known
+    index = int(known["equilibrium"].value)
+    joint = np.eye(game.actions)[joint_tables(instance)[index]]
+    values = instance.payoffs.reshape(game.agents, -1)[:, index]
+    gains = best_response_values(game, joint) - values
+    welfare = float(values.sum())
+    flat = models_of(instance).transitions.reshape(models_of(instance).size, -1)
+    span = numerical_rank((flat[1:] - flat[:1]) @ (flat[1:] - flat[:1]).T)
+    return [
+        Check("gain of any policy from the equilibrium", float(gains.max()), "<=", 0.0),
+        Check("its welfare", welfare, "==", known["equilibrium_welfare"].value),
+        Check("dimensions spanned by the models' differences", span, "<=", 3.0),
+    ]
 
 
 def pure_equilibrium(game: MarkovGame) -> tuple[Ints, Floats]:

@@ -21,9 +21,18 @@ Optimal play takes a = sign(mu_h) at x_h, whatever h < H, so with p = 1/H + (d-1
 
     V* = sum_{h=1}^{H-1} (1 - p)^(h-1) p (H - h).
 
+Constants of the bilinear form: models differ in mu alone, so the share of step h in a prediction
+error is <mu_h - mu*_h, X>, X = E[ 1{x_h} a (V(x_{H+2}) - V(x_{h+1})) ], with |X| <= sqrt(d-1) (H-1)
+("feature_bound") and |mu_h - mu*_h| <= 2 Delta sqrt(d-1) ("weight_bound"). The chances
+in a row of two models lie between 1/H - (d-1) Delta and 1/H + (d-1) Delta, so the class covers all
+sign patterns with at most the Hellinger distance of these two as radius ("covering_radius"), 0 when
+it holds them all.
+
 The action at step H cannot change a return. Policies are the open-loop sequences of the first H - 1
 steps, the last step repeating the one before. Regret Omega(d H sqrt(H K)) for the worst mu, when
 K is large enough (Chen, Zhou and Gu 2022, PMLR 167, theorem 5.5, by reduction to this chain).
+
+Sizes: dimension = 5, horizon = 4 with models = 4096 and 4096 policies takes a second and 450 MB.
 """
 
 from __future__ import annotations
@@ -32,7 +41,11 @@ import math
 
 import numpy as np
 
+from mamex_bench.catalogue._certificate import Check
+from mamex_bench.catalogue._dimensions import rank_up_to
 from mamex_bench.catalogue._generators import at_least, stream
+from mamex_bench.catalogue._losses import models_of
+from mamex_bench.catalogue._nets import finite_known
 from mamex_bench.errors import InputError
 from mamex_bench.model._arrays import Floats, Ints, positive_integer
 from mamex_bench.model.game import MarkovGame
@@ -42,6 +55,7 @@ from mamex_bench.model.policies import PurePolicies
 
 SOURCE = "proved in the docstring of hypercube"
 LOWER_BOUND_C = 1.0 / (4.0 * math.sqrt(2.0))
+SIGN_PATTERNS = "the models of all sign patterns"
 POLICY_LIMIT = 65_536
 
 
@@ -74,29 +88,25 @@ def make(
     m, H = at_least(dimension, 2, "dimension") - 1, at_least(horizon, 2, "horizon")
     K, F = positive_integer(episodes, "episodes"), positive_integer(models, "models")
     dummies = positive_integer(dummy_actions, "dummy_actions")
-    scale = c if total_deviation is None else total_deviation / np.sqrt(m)
-    delta = float(scale / np.sqrt(H * K))
-    if not 0.0 < m * delta <= 1.0 / H:
-        name = "c" if total_deviation is None else "total_deviation"
-        raise InputError(
-            f"episodes = {K} and {name} = {scale if name == 'c' else total_deviation:g} give "
-            f"(d-1) Delta = {m * delta:.3g}: expected a number in (0, 1/H = {1 / H:.3g}]"
-        )
-    bits = np.arange(2**m)[:, None] >> np.arange(m - 1, -1, -1) & 1
-    corners: Floats = 2.0 * bits.astype(np.float64) - 1.0
+    delta = gap(m, H, K, c, total_deviation)
+    corners = sign_vectors(m)
     own = stream(seed, "hypercube", "mu").integers(2**m, size=H)
-    patterns, truth = _patterns(own, 2**m, F, stream(seed, "hypercube", "class"))
-    transitions = _chain(delta * corners[patterns], corners, dummies)
+    patterns, truth = sign_patterns(own, 2**m, F, stream(seed, "hypercube", "class"))
+    transitions = chain_transitions(delta * corners[patterns], corners, dummies)
     reward = np.zeros((2, H, H + 2, 2**m * dummies))
     reward[0, :, H + 1] = 1.0
 
     game = MarkovGame(transitions[truth], reward, (2**m, dummies))
-    sequences = _sequences(2**m, H, policies, stream(seed, "hypercube", "policies"))
-    p = 1.0 / H + m * delta
-    value = sum((1.0 - p) ** (h - 1) * p * (H - h) for h in range(1, H))
+    sequences = open_loop_sequences(2**m, H, policies, stream(seed, "hypercube", "policies"))
+    value = best_return(H, m * delta)
     known = {
         "mixture_dimension": Known(m + 1, SOURCE),
         "delta": Known(delta, SOURCE),
+        "feature_bound": Known(math.sqrt(m) * (H - 1), SOURCE),
+        "weight_bound": Known(2.0 * delta * math.sqrt(m), SOURCE),
+        "covering_radius": finite_known(
+            len(patterns) == 2 ** (m * H), SIGN_PATTERNS, widest_distance(H, m * delta)
+        ),
     }
     if policies is None:
         known["value"] = Known(value, SOURCE)
@@ -114,7 +124,71 @@ def make(
     )
 
 
-def _chain(mu: Floats, corners: Floats, dummies: int) -> Floats:
+def certify(instance: Instance) -> list[Check]:
+    """The mixture's rank, the steering of each model, and the value."""
+    game, known = instance.game, instance.known
+    models = models_of(instance).transitions
+    F, H, S, A, _ = models.shape
+    dummies = game.action_counts[1]
+    by_agent = models.reshape(F, H, S, A // dummies, dummies, S)
+    steps = np.arange(H)
+    reached = models[:, steps, steps, :, S - 1]
+    m, delta = known["mixture_dimension"].value - 1.0, known["delta"].value
+    ranks = [rank_up_to(models[:, h], m + 1) for h in range(H)]
+    steering = np.abs(reached - 1.0 / H).max(axis=2)
+    checks = [
+        Check("rank of the models of a step", max(ranks), "<=", known["mixture_dimension"].value),
+        Check("least steering of a model's step", steering.min(), "==", m * delta),
+        Check("largest steering of a model's step", steering.max(), "==", m * delta),
+        Check("mean over actions of the chance, off 1/H", _off(reached, 1.0 / H), "==", 0.0),
+        Check("what the dummy changes", float(np.ptp(by_agent, axis=4).max()), "==", 0.0),
+    ]
+    if "value" in known:
+        best = float(instance.payoffs[0].max())
+        checks.append(Check("best return of agent 0", best, "==", known["value"].value))
+    return checks
+
+
+def _off(chances: Floats, centre: float) -> float:
+    return float(np.abs(chances.mean(axis=-1) - centre).max())
+
+
+def sign_vectors(size: int) -> Floats:
+    """(2^size, size): the corners of {-1, 1}^size."""
+    bits = np.arange(2**size)[:, None] >> np.arange(size - 1, -1, -1) & 1
+    corners: Floats = 2.0 * bits.astype(np.float64) - 1.0
+    return corners
+
+
+def best_return(H: int, deviation: float) -> float:
+    """V* of the chain: sum_{h=1}^{H-1} (1 - p)^(h-1) p (H - h), p = 1/H + deviation."""
+    p = 1.0 / H + deviation
+    return float(sum((1.0 - p) ** (h - 1) * p * (H - h) for h in range(1, H)))
+
+
+def widest_distance(H: int, deviation: float) -> float:
+    """D_H of the chances 1/H - deviation and 1/H + deviation."""
+    p, q = 1.0 / H - deviation, 1.0 / H + deviation
+    roots = (math.sqrt(p) - math.sqrt(q), math.sqrt(1.0 - p) - math.sqrt(1.0 - q))
+    return math.sqrt(0.5 * (roots[0] ** 2 + roots[1] ** 2))
+
+
+def gap(size: int, H: int, episodes: float, c: float, total_deviation: float | None) -> float:
+    """Delta per coordinate, `size` coordinates; InputError where it is too large."""
+    scale = c if total_deviation is None else total_deviation / math.sqrt(size)
+    delta = scale / math.sqrt(H * episodes)
+    if not 0.0 < size * delta <= 1.0 / H:
+        given = (
+            f"c = {c:g}" if total_deviation is None else f"total_deviation = {total_deviation:g}"
+        )
+        raise InputError(
+            f"episodes = {episodes:g} and {given} give (d-1) Delta = {size * delta:.3g}: "
+            f"expected a number in (0, 1/H = {1 / H:.3g}]"
+        )
+    return delta
+
+
+def chain_transitions(mu: Floats, corners: Floats, dummies: int) -> Floats:
     """(F, H, H+2, A, H+2): transitions of the models with mu (F, H, d-1)."""
     F, H, _ = mu.shape
     S, A = H + 2, len(corners)
@@ -129,7 +203,7 @@ def _chain(mu: Floats, corners: Floats, dummies: int) -> Floats:
     return np.repeat(transitions, dummies, axis=3)
 
 
-def _patterns(own: Ints, base: int, limit: int, rng: np.random.Generator) -> tuple[Ints, int]:
+def sign_patterns(own: Ints, base: int, limit: int, rng: np.random.Generator) -> tuple[Ints, int]:
     """(F, H) corner numbers in increasing order, and the index of the true ones."""
     H = own.size
     if base**H <= limit:
@@ -142,12 +216,14 @@ def _patterns(own: Ints, base: int, limit: int, rng: np.random.Generator) -> tup
     return every, int(np.flatnonzero((every == own).all(axis=1))[0])
 
 
-def _sequences(corners: int, H: int, wanted: int | None, rng: np.random.Generator) -> Ints:
+def open_loop_sequences(
+    corners: int, H: int, wanted: int | None, rng: np.random.Generator, whose: str = "agent 0"
+) -> Ints:
     """(m_0, H): open-loop sequences of corners; the last step repeats the one before."""
     total = corners ** (H - 1)
     if wanted is None and total > POLICY_LIMIT:
         raise InputError(
-            f"agent 0 has {total:,} open-loop sequences: expected at most {POLICY_LIMIT:,}, "
+            f"{whose} has {total:,} open-loop sequences: expected at most {POLICY_LIMIT:,}, "
             "so give `policies`, the size of a sample"
         )
     numbers = (

@@ -31,6 +31,8 @@ Known, played once:
     on all but (dare, dare). Prisoner's dilemma 2, stag hunt 4, battle of the sexes 5: pure.
     With two actions each a CCE is a CE, since a deviation to an action and one from the other are
     the same; so this is the greatest welfare of a CCE too.
+  * `ce_welfare_least`, the least. Prisoner's dilemma 2, stag hunt 2: to defect, or to hunt hare,
+    earns 1 whatever the other does, so each gets 1 in every CE; (1, 1) is an equilibrium of both.
 
 Repeated H times each of these is multiplied by H. For Nash: payoffs depend only on each step's
 distribution; the equilibria that play the same stage equilibrium at every step have H times its
@@ -53,8 +55,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mamex_bench.catalogue._certificate import Check
 from mamex_bench.catalogue._classics import population, shifts
 from mamex_bench.catalogue._generators import VALUE_LIMIT, stream, value_class_of
+from mamex_bench.equilibria.backward_induction import backward_induction
 from mamex_bench.errors import InputError
 from mamex_bench.model._arrays import Floats, positive_integer
 from mamex_bench.model.game import MarkovGame, Units
@@ -93,10 +97,14 @@ def _jordan() -> Floats:
 CLASSICS = {
     "prisoners_dilemma": _symmetric(
         [[5, 0], [10, 1]],
-        {"nash_value": 1.0, "ce_welfare": 2.0},
+        {"nash_value": 1.0, "ce_welfare": 2.0, "ce_welfare_least": 2.0},
         f"strict dominance, {PROVED}",
     ),
-    "stag_hunt": _symmetric([[2, 0], [1, 1]], {"mixed_value": 1.0, "ce_welfare": 4.0}, PROVED),
+    "stag_hunt": _symmetric(
+        [[2, 0], [1, 1]],
+        {"mixed_value": 1.0, "ce_welfare": 4.0, "ce_welfare_least": 2.0},
+        PROVED,
+    ),
     "chicken": _symmetric(
         [[6, 2], [7, 0]],
         {"mixed_value": 14 / 3, "ce_welfare": 21 / 2},
@@ -163,6 +171,77 @@ def make(
         name=f"matrix_game({game}, repeated={H})",
         known={key: Known(H * value, classic.source) for key, value in classic.known.items()},
     )
+
+
+def certify(instance: Instance) -> list[Check]:
+    """Known values against backward induction; the mixed one against indifference."""
+    game, known, checks = instance.game, instance.known, []
+    nash = backward_induction(game, "nash")
+    if "value" in known or "nash_value" in known:
+        key = "value" if "value" in known else "nash_value"
+        each = np.atleast_1d(nash.value)[: 1 if key == "value" else game.agents]
+        error = float(np.abs(each - known[key].value).max())
+        checks += [
+            Check("agent 0's value by backward induction", each[0], "==", known[key].value, 1e-8),
+            Check("largest error of an agent's value", error, "==", 0.0, 1e-8),
+            Check("gain of any policy against it", float(nash.gaps.max()), "<=", 0.0, 1e-8),
+        ]
+    if "ce_welfare" in known:
+        ce = backward_induction(game, "ce")
+        welfare = float(ce.value.sum())
+        checks += [
+            Check("greatest welfare of a CE", welfare, "==", known["ce_welfare"].value, 1e-8),
+            Check("gain of any deviation from it", float(ce.gaps.max()), "<=", 0.0, 1e-8),
+        ]
+    if "ce_welfare_least" in known:
+        stages = np.moveaxis(game.reward[:, :, 0].reshape(2, -1, *game.action_counts), 1, 0)
+        secured = game.units.to_own(np.sum([_secured(stage) for stage in stages], axis=0))
+        least = known["ce_welfare_least"].value
+        checks += [
+            Check("what the agents' actions secure", float(secured.sum()), "==", least),
+            Check("least welfare of a pure equilibrium", _least_pure(game), "==", least),
+        ]
+    if "mixed_value" in known:
+        mixed = game.units.to_own(indifference_values(game))
+        checks += [
+            Check(f"agent {i}'s value when the other keeps it indifferent", value, "==", claimed)
+            for i, (value, claimed) in enumerate(zip(mixed, [known["mixed_value"].value] * 2))
+        ]
+    return checks
+
+
+def _secured(stage: Floats) -> Floats:
+    """(2,): the most that one action of each agent earns whatever the other does."""
+    return np.array([stage[0].min(axis=1).max(), stage[1].min(axis=0).max()])
+
+
+def _least_pure(game: MarkovGame) -> float:
+    """Least sum of values, in own units, of pure stage equilibria played at every step."""
+    total = np.zeros(2)
+    for h in range(game.horizon):
+        stage = game.reward[:, h, 0].reshape(2, *game.action_counts)
+        stable = (stage[0] >= stage[0].max(axis=0) - 1e-12) & (
+            stage[1] >= stage[1].max(axis=1, keepdims=True) - 1e-12
+        )
+        found = stage[:, stable]
+        total += found[:, found.sum(axis=0).argmin()]
+    return float(game.units.to_own(total).sum())
+
+
+def indifference_values(game: MarkovGame) -> Floats:
+    """(2,): value of each agent when the other's mixture leaves it indifferent, over all steps.
+
+    Solves U y = v 1, sum y = 1 at each step; NaN unless every such y is positive.
+    """
+    values = np.zeros(2)
+    for h in range(game.horizon):
+        for i in range(2):
+            U = np.moveaxis(game.reward[i, h, 0].reshape(game.action_counts), i, 0)
+            m = len(U)
+            system = np.block([[U, -np.ones((m, 1))], [np.ones((1, m)), np.zeros((1, 1))]])
+            *y, value = np.linalg.solve(system, np.append(np.zeros(m), 1.0))
+            values[i] += value if min(y) > 0.0 else np.nan
+    return values
 
 
 def _value_class(game: MarkovGame, policies: PurePolicies, seed: int) -> ValueClass:

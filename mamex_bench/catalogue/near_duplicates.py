@@ -9,7 +9,8 @@ in every row (h, s, a); the truth's place in the class is drawn. Rewards are nea
 
     r_0 uniform,    r_i = (1 - w) (1 - r_0) + w (uniform noise),    i >= 1,    w = `own`,
 
-so that equilibria are mixed and move with every small change of payoffs.
+so that equilibria are mixed and move with every small change of payoffs. As in `random_game`,
+|r_0 + r_i - 1| <= w, so the returns of agents 0 and i sum to H up to w H under every policy.
 
 Structure. Let every row's target be farther than delta_f, which holds for small delta_f. Then for
 every policy and every h the expected squared Hellinger distance of f from the truth is exactly
@@ -28,13 +29,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mamex_bench.catalogue._certificate import Check
 from mamex_bench.catalogue._generators import dirichlet_rows, model_net, per_agent, stream, within
+from mamex_bench.catalogue._losses import discrepancies, models_of, prediction_errors
+from mamex_bench.catalogue._nets import star_checks, star_known
 from mamex_bench.errors import InputError
 from mamex_bench.model._arrays import positive_integer
 from mamex_bench.model.game import MarkovGame
 from mamex_bench.model.hypotheses import ModelClass
 from mamex_bench.model.instance import Instance, Known
 from mamex_bench.model.policies import PurePolicies
+
+SOURCE = "proved in the docstring of near_duplicates"
 
 
 def make(
@@ -81,7 +87,30 @@ def make(
         classes,
         name=f"near_duplicates(models={F}, K={K})",
         known={
-            "least_distance": Known(distance[0], "proved in the docstring of near_duplicates"),
-            "greatest_distance": Known(distance[1], "proved in the docstring of near_duplicates"),
+            "least_distance": Known(distance[0], SOURCE),
+            "greatest_distance": Known(distance[1], SOURCE),
+            "opposition_defect": Known(w * H, SOURCE),
+            "covering_radius": star_known(classes),
         },
     )
+
+
+def certify(instance: Instance) -> list[Check]:
+    """Distances, that all policies inform alike, the simulation lemma, and opposed returns."""
+    H, known, truth = instance.game.horizon, instance.known, models_of(instance).truth
+    loss = np.delete(discrepancies(instance), truth or 0, axis=0)
+    e = np.abs(np.delete(prediction_errors(instance), truth or 0, axis=0)).max(axis=(1, 2))
+    delta = np.sqrt(loss.mean(axis=1) / H)
+    lemma = H * np.sqrt(2.0) * instance.value_bound()
+    U = instance.payoffs
+    opposed = float(np.abs(U[:1] + U[1:] - H).max(initial=0.0))
+    spread = float((np.ptp(loss, axis=1) / delta**2).max(initial=0.0))
+    least, greatest = float(delta.min(initial=1.0)), float(delta.max(initial=0.0))
+    return [
+        Check("least distance of a model", least, ">=", known["least_distance"].value),
+        Check("greatest distance", greatest, "<=", known["greatest_distance"].value),
+        Check("spread of a model's loss over policies, per delta^2", spread, "==", 0.0, 1e-6),
+        Check("prediction error per delta", float((e / delta).max(initial=0.0)), "<=", lemma),
+        Check("largest |U_0 + U_i - H|", opposed, "<=", known["opposition_defect"].value),
+        *star_checks(instance),
+    ]

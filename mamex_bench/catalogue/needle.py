@@ -16,6 +16,20 @@ and mu I <= V(mu) <= M s + mu I with I = M s^2 / (2 D). Since D <= s, M s <= 6 H
 supremum of V(mu) / (mu + 6 H) is I, approached as mu and K / (M mu) grow. For s = 1: D = 1,
 V(mu) = M (mu + 1) / 2 at integer mu and the coefficient is M / 2: linear in the number of policies.
 
+When arm m pays (truth f_m) the other models err as before about their own arms and by 0 or less
+about all else; their discrepancies under arms other than m are as before, and to use arm m earns
+nothing. So all this holds with M - 1 for M. The model f_0 promises nothing, and is refuted only by
+arm m.
+
+Regret with truth f_m and s = 1. MAMEX plays an arm whose model is live; if it does not pay, its
+model alone is refuted. So regret is at most M - 1, and exactly M - 1 if the paying arm comes last:
+with ties to the lowest policy and truth "last". It grows with M like the coefficient.
+
+Infinite coefficient. A discrepancy that ignores the data of the first step is 0 for all pairs,
+while e = s > 0 for an empty arm and its model. Using that pair K times shows that the coefficient
+is then at least K s / (6 H) for every K: infinite. A learner with that loss chases the arm for
+ever.
+
 Ranges. With truth f_0 every true return is 0, so R_true = 0 and there is no regret to have, while
 R = 1, the value of the paying state. With truth f_m the arms differ, R_true = s, and every learner
 has to find the needle. The last arm ("last") catches learners without optimism whose ties go to
@@ -26,7 +40,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from mamex_bench.catalogue._certificate import Check
 from mamex_bench.catalogue._generators import at_least, within
+from mamex_bench.catalogue._losses import discrepancies, models_of, prediction_errors
+from mamex_bench.catalogue._nets import finite_known
 from mamex_bench.errors import InputError
 from mamex_bench.model.game import MarkovGame
 from mamex_bench.model.hypotheses import ModelClass
@@ -73,10 +90,12 @@ def make(
     reward[0, 1, PAYING] = 1.0
 
     game = MarkovGame(transitions[index], reward, (M, dummies))
-    known = {"value": Known(s if index else 0.0, SOURCE)}
-    if index == 0:
-        D = 1.0 - np.sqrt(1.0 - s)
-        known["decoupling"] = Known(float(M * s * s / (2.0 * D)), SOURCE)
+    known = {
+        "value": Known(s if index else 0.0, SOURCE),
+        "covering_radius": finite_known(True, "one model for every arm, and one for none"),
+    }
+    D = 1.0 - np.sqrt(1.0 - s)
+    known["decoupling"] = Known(float((M - (index > 0)) * s * s / (2.0 * D)), SOURCE)
     return Instance(
         game,
         PurePolicies([_constant(M), _constant(dummies)]),
@@ -89,3 +108,33 @@ def make(
 def _constant(actions: int) -> np.ndarray:
     """(actions, 2, 3): the policies that always take the same action."""
     return np.broadcast_to(np.arange(actions)[:, None, None], (actions, 2, 3))
+
+
+def certify(instance: Instance) -> list[Check]:
+    """What pays, who errs about what, and what a use of each arm reveals."""
+    known, (M, dummies) = instance.known, instance.game.action_counts
+    truth = models_of(instance).truth
+    U = instance.payoffs
+    e = prediction_errors(instance)[:, 0].reshape(M + 1, M, dummies)
+    D = discrepancies(instance).reshape(M + 1, M, dummies)
+    wrong = np.array([m for m in range(1, M + 1) if m != truth], dtype=np.int64)
+    own = e[wrong, wrong - 1], D[wrong, wrong - 1]
+    share = np.divide(own[0] ** 2, 2.0 * own[1], out=np.zeros_like(own[0]), where=own[1] > 0.0)
+    elsewhere, revealed = e.copy(), D[wrong].copy()
+    elsewhere[wrong, wrong - 1] = 0.0
+    revealed[np.arange(wrong.size), wrong - 1] = 0.0
+    if truth:
+        revealed[:, truth - 1] = 0.0
+    coefficient = float(share.mean(axis=1).sum())
+    blind = float(discrepancies(instance, ignored_step=0).max())
+    return [
+        Check("value of the best arm", float(U[0].max()), "==", known["value"].value),
+        Check("arms that pay", float((U[0].max(axis=1) > 0.0).sum()), "==", float(truth != 0)),
+        Check("what the dummy earns", float(np.abs(U[1]).max()), "==", 0.0),
+        Check("error of a model about arms not its own", float(elsewhere.max()), "<=", 0.0),
+        Check(
+            "discrepancy under empty arms not its own", float(revealed.max(initial=0.0)), "==", 0.0
+        ),
+        Check("sum of e^2 / (2 D) over models", coefficient, "==", known["decoupling"].value),
+        Check("discrepancy that ignores the first step", blind, "==", 0.0),
+    ]

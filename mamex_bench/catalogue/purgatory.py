@@ -26,7 +26,15 @@ models.
 
 from __future__ import annotations
 
-from mamex_bench.catalogue._classics import Rules, opposed, population, relabelled
+from mamex_bench.catalogue._certificate import Check
+from mamex_bench.catalogue._classics import (
+    Rules,
+    opposed,
+    population,
+    relabelled,
+    relabelled_known,
+    value_checks,
+)
 from mamex_bench.catalogue._generators import at_least
 from mamex_bench.model._arrays import positive_integer
 from mamex_bench.model.instance import Instance, Known
@@ -57,8 +65,16 @@ def make(
         population(game, policies, seed, "purgatory"),
         relabelled(game, n, models, seed, "purgatory"),
         name=f"purgatory(terraces={n}, horizon={H})",
-        known={"value": Known(value(n, H), SOURCE)},
+        known={
+            "value": Known(value(n, H), SOURCE),
+            "covering_radius": relabelled_known(game, n, models),
+        },
     )
+
+
+def certify(instance: Instance) -> list[Check]:
+    """The known value, certified."""
+    return value_checks(instance)
 
 
 def rules(terraces: int) -> Rules:

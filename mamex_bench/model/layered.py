@@ -191,10 +191,10 @@ def _check_rows(offsets: Ints, rows: Ints, following: Ints, P: Floats, A: int) -
             f"next layer, from {low[k]} on"
         )
     ends = int(following.max()) - int(offsets[-1]) + 1
-    if ends > rows[-1] - rows[int(offsets[-2]) * A]:
+    if ends > following.size + offsets[-1]:
         raise InputError(
-            f"next_state names {ends} end states, more than there are entries in the last layer: "
-            "expected them numbered from N on without holes"
+            f"next_state counts {ends} end states, more than states and entries together: expected "
+            "them numbered from N on without large holes"
         )
     disordered = (np.diff(following) <= 0) & (np.diff(row_of) == 0)
     if disordered.any():

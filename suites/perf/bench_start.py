@@ -11,4 +11,4 @@ class Start:
         return "from mamex_bench import MarkovGame"
 
     def timeraw_help(self) -> str:
-        return "from mamex_bench.cli import _parser; _parser().format_help()"
+        return "from mamex_bench.cli import parser; parser().format_help()"

@@ -1,0 +1,63 @@
+"""Distances and losses of models in plain NumPy, so that certificates rest on arrays alone."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mamex_bench.errors import InputError
+from mamex_bench.model._arrays import Floats, Ints
+from mamex_bench.model.hypotheses import ModelClass
+from mamex_bench.model.instance import Instance
+
+
+def models_of(instance: Instance, name: str | None = None) -> ModelClass:
+    """The named class of models, or the first class of any kind if no name is given."""
+    classes = instance.hypothesis(name)
+    if not isinstance(classes, ModelClass):
+        raise InputError(f"hypotheses {name!r} of {instance.name!r} are not a class of models")
+    return classes
+
+
+def squared_hellinger(p: Floats, q: Floats) -> Floats:
+    """D_H^2(p, q) = 1 - sum sqrt(p q) = (1/2) sum (sqrt p - sqrt q)^2, along the last axis.
+
+    The second form is exact for p = q and keeps small distances.
+    """
+    distance: Floats = 0.5 * np.square(np.sqrt(p) - np.sqrt(q)).sum(axis=-1)
+    return distance
+
+
+def joint_tables(instance: Instance) -> Ints:
+    """(M, H, S): joint actions of every joint pure policy."""
+    game, policies = instance.game, instance.policies
+    table = np.zeros((1, game.horizon, game.states), dtype=np.int64)
+    for stride, own in zip(game.strides, policies.tables):
+        table = (table[:, None] + stride * own[None]).reshape(-1, game.horizon, game.states)
+    return table
+
+
+def discrepancies(
+    instance: Instance, name: str | None = None, ignored_step: int | None = None
+) -> Floats:
+    """(F, M): l_f(q) = sum_h E_q D_H^2(P_f, P*) of every model under every joint pure policy.
+
+    Without the term of `ignored_step`, if one is given.
+    """
+    game, models = instance.game, models_of(instance, name).transitions
+    distance = squared_hellinger(models, game.transition)
+    tables = joint_tables(instance)
+    states = np.arange(game.states)
+    visits = np.broadcast_to(game.initial, (len(tables), game.states))
+    out = np.zeros((len(models), len(tables)))
+    for h in range(game.horizon):
+        # (F, M, S) one step at a time
+        if h != ignored_step:
+            out += np.einsum("fms,ms->fm", distance[:, h, states, tables[:, h]], visits)
+        visits = np.einsum("ms,mst->mt", visits, game.transition[h, states, tables[:, h]])
+    return out
+
+
+def prediction_errors(instance: Instance, name: str | None = None) -> Floats:
+    """(F, n, M): e = V_f - V of every model, agent and joint pure policy."""
+    values = instance.model_payoffs(name)
+    return values - instance.payoffs.reshape(1, instance.game.agents, -1)

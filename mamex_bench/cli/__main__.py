@@ -1,0 +1,7 @@
+"""`python -m mamex_bench.cli`."""
+
+import sys
+
+from mamex_bench.cli import main
+
+sys.exit(main())

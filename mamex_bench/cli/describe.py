@@ -1,0 +1,119 @@
+"""A game in words, for `mamex-bench show`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mamex_bench import catalogue
+from mamex_bench.cli.text import hanging, table
+from mamex_bench.equilibria import CONCEPTS, backward_induction
+from mamex_bench.errors import ConvergenceError
+from mamex_bench.model.instance import Instance
+
+if TYPE_CHECKING:
+    from mamex_bench.model.game import MarkovGame
+
+ENTRIES = 20_000  # states times joint actions up to which backward induction takes about a second
+_FIRST = 8  # entries of a distribution that are written out
+
+
+def family(name: str, instance: Instance, parameters: Mapping[str, Any]) -> bool:
+    """A family and one of its members; whether the certificate holds."""
+    print(inspect.cleandoc(catalogue.REGISTRY.load(name).__doc__ or ""))
+    _head("parameters")
+    rows = []
+    for key, default in catalogue.parameters(name).items():
+        here = f", here {parameters[key]!r}" if key in parameters else ""
+        rows.append((key, f"{default!r}{here}"))
+    table(rows, indent=2)
+    item(instance)
+    return _certificate(name, instance)
+
+
+def item(item: Instance | MarkovGame) -> None:
+    """An instance, or a game alone: sizes, units, values, policies, hypotheses, known constants."""
+    instance = item if isinstance(item, Instance) else None
+    game = item.game if isinstance(item, Instance) else item
+    _head(instance.name if instance else "a game alone")
+    rows = [
+        ("agents", str(game.agents)),
+        ("states", f"{game.states:,} at each of {game.horizon} steps"),
+        ("actions", " x ".join(map(str, game.action_counts))),
+        ("first state", _distribution(game)),
+        ("own units", _units(game)),
+    ]
+    if instance is not None:
+        counts = " x ".join(map(str, instance.policies.counts))
+        low, high = _ranges(instance)
+        rows.append(("policies", f"{counts}, pure; returns from {low} to {high}, in own units"))
+        rows += [("hypotheses", f"{key}: {each!r}") for key, each in instance.hypotheses.items()]
+    table(rows, indent=2)
+    _head("values by backward induction: one equilibrium per concept, in own units, every policy")
+    _values(game)
+    if instance is not None and instance.known:
+        _head("known constants")
+        known = instance.known.items()
+        table([(key, f"{each.value:.10g}", each.source) for key, each in known], indent=2)
+
+
+def _head(text: str) -> None:
+    print(f"\n{text}")
+
+
+def _certificate(name: str, instance: Instance) -> bool:
+    _head("certificate: what the proof claims, measured on this instance")
+    checks = catalogue.certify(name, instance)
+    if not checks:
+        print("  none: this family proves nothing about its members")
+    for check in checks:
+        verdict = "holds" if check.holds else "FAILS"
+        numbers = f"{check.measured:.6g} {check.relation} {check.claimed:.6g}"
+        print(hanging(f"  {verdict}  ", f"{check.statement}: {numbers}"))
+    return all(check.holds for check in checks)
+
+
+def _distribution(game: MarkovGame) -> str:
+    possible = np.flatnonzero(game.initial)
+    if possible.size == 1:
+        return f"state {possible[0]}"
+    if possible.size > _FIRST:
+        return f"random, {possible.size:,} are possible"
+    return ", ".join(f"state {s} with probability {game.initial[s]:.4g}" for s in possible)
+
+
+def _units(game: MarkovGame) -> str:
+    """How returns, sums of rewards in [0, 1], become the game's own."""
+    scale, offset = game.units.scale, game.units.offset
+    if (scale == 1.0).all() and (offset == 0.0).all():
+        return "returns, sums of rewards in [0, 1]"
+    maps = [f"{a:.6g} return {'+' if b >= 0 else '-'} {abs(b):.6g}" for a, b in zip(scale, offset)]
+    if len(set(maps)) == 1:
+        return maps[0]
+    return "; ".join(f"agent {i}: {each}" for i, each in enumerate(maps))
+
+
+def _ranges(instance: Instance) -> tuple[str, str]:
+    own = instance.game.units.to_own(instance.payoffs).reshape(instance.game.agents, -1)
+    return _tuple(own.min(axis=1)), _tuple(own.max(axis=1))
+
+
+def _values(game: MarkovGame) -> None:
+    entries = game.horizon * game.states * game.actions
+    if entries > ENTRIES:
+        print(hanging("  ", f"left out: {entries:,} states times joint actions, above {ENTRIES:,}"))
+        return
+    rows = []
+    for concept in CONCEPTS:
+        try:
+            rows.append((concept, _tuple(backward_induction(game, concept).value)))
+        except ConvergenceError as error:
+            rows.append((concept, str(error)))
+    table(rows, indent=2)
+
+
+def _tuple(values: Any) -> str:
+    return f"({', '.join(f'{value:.6g}' for value in values)})"

@@ -1,0 +1,149 @@
+"""Commands about what is registered: list, show, measure."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mamex_bench.cli.text import enumeration, hanging, table
+from mamex_bench.errors import InputError, MamexBenchError, NotApplicableError
+from mamex_bench.registry import Registry
+
+if TYPE_CHECKING:
+    pass
+
+ROOMS = {"games": "catalogue", "learners": "learners", "measures": "complexity", "claims": "claims"}
+
+
+# --- list ------------------------------------------------------------------------------------
+
+
+def list_(options: argparse.Namespace) -> int:
+    if options.kind == "games":
+        return _list_games()
+    kinds = [options.kind] if options.kind else [*ROOMS, "suites"]
+    for kind in kinds:
+        if len(kinds) > 1:
+            print(kind)
+        table(_suites() if kind == "suites" else _summaries(kind), indent=2 * (len(kinds) > 1))
+    return 0
+
+
+def _registry(kind: str) -> Registry:
+    """The registry of one kind; asking it for names and first lines imports nothing."""
+    room = ROOMS[kind]
+    path = [str(Path(__file__).parents[1] / room)]
+    return Registry(kind.removesuffix("s"), f"mamex_bench.{room}", path, f"mamex_bench.{kind}")
+
+
+def _summaries(kind: str) -> list[tuple[str, str]]:
+    registry = _registry(kind)
+    return [(name, registry.summary(name)) for name in registry.names()]
+
+
+def _suites() -> list[tuple[str, str]]:
+    import tomllib
+
+    from mamex_bench import content
+
+    rows = []
+    for name, path in content.suites().items():
+        with path.open("rb") as stream:
+            rows.append((name, str(tomllib.load(stream).get("title", ""))))
+    return rows
+
+
+def _list_games() -> int:
+    """Every family with its parameters and, for the defaults, the constants that are known."""
+    from mamex_bench import catalogue
+
+    for name, summary in _summaries("games"):
+        print(name)
+        print(hanging("    ", summary))
+        try:
+            defaults = catalogue.parameters(name)
+            known = catalogue.make(name).known
+        except MamexBenchError as error:
+            print(hanging("    ", str(error)))
+            continue
+        print(enumeration("    parameters  ", (f"{k} = {v!r}" for k, v in defaults.items())))
+        if known:
+            constants = (f"{key} = {each.value:.6g}" for key, each in known.items())
+            print(enumeration("    known       ", constants))
+        sys.stdout.flush()  # the next one may take a while, with kernels to compile
+    return 0
+
+
+# --- show ------------------------------------------------------------------------------------
+
+
+def show(options: argparse.Namespace) -> int:
+    from mamex_bench.cli import describe
+
+    if options.picture is not None:
+        from mamex_bench.reporting import pictures
+
+        pictures.check_format(options.picture)
+    item = _item(options)
+    family = not _is_file(options.game)
+    sound = True
+    if family:
+        sound = describe.family(options.game, item, _parameters(options))
+    else:
+        describe.item(item)
+    print()
+    if options.picture is None:
+        print(f"picture: add --picture {Path(options.game).stem}.png")
+    else:
+        picture = pictures.draw(item)
+        print(f"picture: {pictures.save(picture, options.picture)}")
+        print(hanging("  ", picture.caption))
+    return 0 if sound else 1
+
+
+# --- measure ---------------------------------------------------------------------------------
+
+
+def measure(options: argparse.Namespace) -> int:
+    from mamex_bench import complexity
+
+    instance = _item(options, complete=True)
+    print(instance)
+    for name in complexity.names():
+        extra = {"episodes": options.episodes} if name == "decoupling" else {}
+        try:
+            print(f"{name}: {complexity.measure(name, instance, **extra)}", flush=True)
+        except NotApplicableError as error:
+            print(f"{name}: not applicable: {error}", flush=True)
+    return 0
+
+
+# --- shared ----------------------------------------------------------------------------------
+
+
+def _is_file(game: str) -> bool:
+    return game.endswith(".npz") or os.sep in game
+
+
+def _parameters(options: argparse.Namespace) -> dict[str, Any]:
+    """What the user has set, the seed among it."""
+    seed = {} if options.seed is None else {"seed": options.seed}
+    return {**seed, **dict(options.set)}
+
+
+def _item(options: argparse.Namespace, complete: bool = False) -> Any:
+    """The game that the user names: of a family, or from a file, where it may stand alone."""
+    from mamex_bench import catalogue
+    from mamex_bench.model import storage
+
+    parameters = _parameters(options)
+    if not _is_file(options.game):
+        return catalogue.make(options.game, **parameters)
+    if parameters:
+        key = next(iter(parameters))
+        option = "--seed" if key == "seed" else f"--set {key}"
+        raise InputError(f"{option}: {options.game!r} is a file, not a family")
+    return catalogue.load(options.game) if complete else storage.load(options.game)
