@@ -359,6 +359,13 @@ def test_rows_beyond_doubt_stay_and_bounds_do_not_apply():
     assert np.isfinite(regret(instance, "mamex", 100, eta=0.01)).all()
 
 
+@pytest.mark.parametrize("base", ["three_concepts", "linear_mixture", "gridworld"])
+def test_what_was_known_of_the_class_is_forgotten(base):
+    whole = catalogue.make(base)
+    left = set(misspecify(whole, 0.1).known) - {"misspecification"}
+    assert left == {key for key in whole.known if "welfare" in key or key == "equilibrium"}
+
+
 def test_what_cannot_be_misspecified_is_refused():
     whole = catalogue.make("random_game", models=2)
     with pytest.raises(InputError, match="no class of models that holds the truth"):

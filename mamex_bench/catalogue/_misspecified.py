@@ -39,8 +39,8 @@ SOURCE = "proved in catalogue/_misspecified"
 def misspecify(instance: Instance, zeta: float, seed: int = 0) -> Instance:
     """The instance with a class of models whose nearest member is at distance zeta > 0.
 
-    Other classes of hypotheses stay behind. The known constants stay if they are about the game;
-    those about the class (decoupling coefficient, covering radius) do not.
+    Other classes of hypotheses stay behind, and so do known constants, save values, equilibria,
+    welfares, interests and sizes of the game itself: a rank or a coefficient is that of the class.
 
     Raises InputError when there is no class of models that holds the truth, or zeta is outside
     (0, sqrt(1 - 1/sqrt(S))).
@@ -65,14 +65,21 @@ def misspecify(instance: Instance, zeta: float, seed: int = 0) -> Instance:
     far = others[model_distance(others, truth) > zeta + 1e-9] if len(others) else others
     place = int(stream(seed, "misspecified", "place").integers(len(far) + 1))
     transitions = np.insert(far, place, neighbour, axis=0)
-    about_class = {"decoupling", "covering_radius", "least_distance", "greatest_distance"}
-    known = {key: value for key, value in instance.known.items() if key not in about_class}
+    known = {key: value for key, value in instance.known.items() if _of_the_game(key)}
     return Instance(
         instance.game,
         instance.policies,
         {name: ModelClass(transitions, truth=None)},
         name=f"{instance.name} at distance {zeta:g}",
         known={**known, "misspecification": Known(float(zeta), SOURCE)},
+    )
+
+
+def _of_the_game(constant: str) -> bool:
+    return (
+        constant in {"value", "equilibrium", "branching", "layered_states"}
+        or "welfare" in constant
+        or constant.endswith(("_value", "_defect"))
     )
 
 

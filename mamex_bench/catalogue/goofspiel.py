@@ -8,8 +8,9 @@ it, so H = N - 1. A card that is no longer in the hand means the lowest that is.
 and for "win" the difference of the scores; a state belongs to one step, all are numbered in a row.
 
 Value. The game is symmetric and zero-sum: exchanging the agents turns every outcome into its
-negative, so the value v to agent 0 satisfies v = -v, and v = 0 (Ross 1971 studies the game; Rhoads
-and Bartholdi 2012 compute values against weaker opponents). Equilibria are mixed.
+negative, so the value v to agent 0 satisfies v = -v, and v = 0. Later states are worth something,
+and equilibria are mixed: Rhoads and Bartholdi 2012 solve the game with shuffled prizes and up to 13
+cards by linear programs.
 
 Policies. All up to equivalence if few, else a sample around an equilibrium (`_classics`).
 Hypotheses: which action plays which card at the first trick, N^2 models.

@@ -23,11 +23,10 @@ Greatest welfare (sum of both agents' values).
     plus 3/4 of both agents' v is at most 21/2 in each pair without stalling: 12 - 3/2, 9 + 3/2, 0.
   * CCE: 1/4 on each of (yield, yield), (yield, dare), (dare, yield), (stall, stall). An agent gets
     11/2; always to yield gives 6/2 + 2/4 + 8/4 = 11/2, always to dare 7/2 + 8/4 = 11/2, always to
-    stall 7/4. So welfare 11, with a dominated action (Moulin and Vial 1978; Viossat and
-    Zapechelnyuk 2013 discuss such equilibria). No more: let v and w be what an agent loses by
-    yielding and by daring whatever it is told. In a CCE their means are nonnegative, and welfare
-    plus v plus w/2, of both agents, is at most 11 in every pair: 11 in the four of the equilibrium,
-    -4 if both dare, less than 8 in the others.
+    stall 7/4. So welfare 11, with a dominated action (the concept is Moulin and Vial's, 1978). No
+    more: let v and w be what an agent loses by yielding and by daring whatever it is told. In a CCE
+    their means are nonnegative, and welfare plus v plus w/2, of both agents, is at most 11 in every
+    pair: 11 in the four of the equilibrium, -4 if both dare, less than 8 in the others.
 
 Regret. Models differ in which action is which (nine, the shifts of both agents' labels). A learner
 of any concept has to find out the labels while it plays its own equilibrium of the labels that it
