@@ -202,7 +202,13 @@ def test_one_agent_is_optimistic_value_iteration(concept: str) -> None:
     rng = np.random.default_rng(0)
     learner.advance(Simulator(game), rng.random((episodes, 3 * 3 + 1 + 3)))
     _, high = learner.interval()
-    counts = learner._data.tally.reshape(game.transition.shape)
+    data, starts = learner._data, game.layers.rows
+    counts = np.zeros(game.transition.shape)
+    for row, size in enumerate(data.support.reshape(-1)):
+        places = slice(starts[row], starts[row] + size)
+        h, cell = divmod(row, game.states * game.actions)
+        s, a = divmod(cell, game.actions)
+        counts[h, s, a, data.successor[places] - game.layers.first[h + 1]] = data.tally[places]
     assert counts.sum() == episodes * game.horizon
     reward, t = game.reward[0], counts.sum(axis=-1)
     width = np.array(slow_bonus("optimistic_vi_tuned", game, episodes)[0])

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mamex_bench.kernels._jit import jit
-from mamex_bench.kernels.layers import Layers, position
+from mamex_bench.kernels.layers import Layers
 from mamex_bench.kernels.simulate import draw, follow
 from mamex_bench.kernels.stage_games import CERTIFIED, stage_equilibrium
 
@@ -49,12 +49,16 @@ class Problem(NamedTuple):
 class Data(NamedTuple):
     """What has been seen.
 
-    visits, planned (N, A): visits now, visits at the last plan; tally (nnz,): how often each entry
-    was taken. met (N,), stale (N, A): ever visited; visited since the last plan.
+    visits, planned, support (N, A): visits now, visits at the last plan, successors seen.
+    successor, tally (nnz,): the successors seen, ascending, and how often; the first `support` of
+    the places that a row has in `layers`, which are as many as there can be.
+    met (N,), stale (N, A): ever visited; visited since the last plan.
     """
 
     visits: Ints
     planned: Ints
+    support: Ints
+    successor: Ints
     tally: Ints
     met: Flags
     stale: Flags
@@ -85,16 +89,31 @@ class Plan(NamedTuple):
 
 @jit
 def record(problem: Problem, data: Data, plan: Plan, states: Ints, actions: Ints) -> None:
-    """Count one episode, states (H+1,), numbered across layers, and joint actions (H,)."""
-    layers = problem.layers
+    """Count one episode, states (H+1,), numbered across layers, and joint actions (H,).
+
+    Successors of a row stay sorted.
+    """
+    layers, seen, times = problem.layers, data.successor, data.tally
     for h in range(actions.shape[0]):
-        x, a = states[h], actions[h]
+        x, a, after = states[h], actions[h], states[h + 1]
         data.met[x] = True
         data.stale[x, a] = True
         data.visits[x, a] += 1
-        data.tally[position(layers, x * layers.actions + a, states[h + 1])] += 1
         if data.visits[x, a] >= problem.growth * data.planned[x, a]:
             plan.counters[DUE] = 1
+        place = layers.rows[x * layers.actions + a]
+        end = place + data.support[x, a]
+        while place < end and seen[place] < after:
+            place += 1
+        if place < end and seen[place] == after:
+            times[place] += 1
+            continue
+        for k in range(end, place, -1):
+            seen[k] = seen[k - 1]
+            times[k] = times[k - 1]
+        seen[place] = after
+        times[place] = 1
+        data.support[x, a] += 1
 
 
 @jit
@@ -105,19 +124,18 @@ def _backup(problem: Problem, data: Data, plan: Plan, x: int, a: int) -> tuple[b
         high_i = min( r_i + Phat V_high,i + bonus_i / sqrt(t), ceiling_i )
         low_i  = max( r_i + Phat V_low,i  - bonus_i / sqrt(t), floor_i )
     """
-    layers, visits = problem.layers, data.visits[x, a]
-    row = x * layers.actions + a
+    visits = data.visits[x, a]
+    begin = problem.layers.rows[x * problem.layers.actions + a]
     root = np.sqrt(float(visits))
     high_changed = False
     low_changed = False
     for i in range(problem.bonus.shape[1]):
         above = 0.0
         below = 0.0
-        for k in range(layers.rows[row], layers.rows[row + 1]):
-            if data.tally[k]:
-                after = layers.following[k]
-                above += data.tally[k] * plan.value_high[after, i]
-                below += data.tally[k] * plan.value_low[after, i]
+        for k in range(begin, begin + data.support[x, a]):
+            after = data.successor[k]
+            above += data.tally[k] * plan.value_high[after, i]
+            below += data.tally[k] * plan.value_low[after, i]
         width = problem.bonus[x, i] / root
         reward = problem.reward[x, i, a]
         up = min(reward + above / visits + width, problem.ceiling[x, i, a])
@@ -132,13 +150,11 @@ def _backup(problem: Problem, data: Data, plan: Plan, x: int, a: int) -> tuple[b
 @jit
 def _due(layers: Layers, data: Data, plan: Plan, x: int, a: int) -> bool:
     """Whether a cell was visited since the last plan or has a successor whose value changed."""
-    if data.stale[x, a]:
-        return True
-    row = x * layers.actions + a
-    for k in range(layers.rows[row], layers.rows[row + 1]):
-        if data.tally[k] and plan.moved[layers.following[k]]:
-            return True
-    return False
+    due = data.stale[x, a]
+    begin = layers.rows[x * layers.actions + a]
+    for k in range(begin, begin + data.support[x, a]):
+        due |= plan.moved[data.successor[k]]
+    return due
 
 
 @jit

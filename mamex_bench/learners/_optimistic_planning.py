@@ -119,6 +119,8 @@ class OptimisticValueIteration(FusedLearner):
         self._data = kernel.Data(
             visits=np.zeros((N, A), dtype=np.int64),
             planned=np.zeros((N, A), dtype=np.int64),
+            support=np.zeros((N, A), dtype=np.int64),
+            successor=np.zeros(game.layers.following.size, dtype=np.int64),
             tally=np.zeros(game.layers.following.size, dtype=np.int64),
             met=np.zeros(N, dtype=np.bool_),
             stale=np.zeros((N, A), dtype=np.bool_),
