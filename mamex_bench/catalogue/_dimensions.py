@@ -218,7 +218,7 @@ def bellman_targets(
 
     With `most`, for no more than so many of these, evenly spread.
     """
-    game = instance.game
+    game = instance.dense
     F, H, S, A = values.shape
     if step == H - 1:
         return np.broadcast_to(game.reward[agent, step], (1, F, S, A))
@@ -235,7 +235,7 @@ def bellman_targets(
 
 def _distinct_actions(instance: Instance, step: int) -> Ints:
     """(R, S): the distinct pi_h of the joint pure policies; after the last step there is one."""
-    game, policies = instance.game, instance.policies
+    game, policies = instance.dense, instance.policies
     if step == game.horizon:
         return np.zeros((1, game.states), dtype=np.int64)
     tables = [policies.joint_actions(game, m)[step] for m in range(policies.size)]
@@ -250,7 +250,7 @@ def mean_residuals(
     most: int | None = None,
 ) -> Floats:
     """(G, M): E_q [f_h - T_h^{i,pi} f_{h+1}] under every joint pure policy q."""
-    game, policies = instance.game, instance.policies
+    game, policies = instance.dense, instance.policies
     residuals = bellman_residuals(instance, agent, step, hypotheses, most)
     states = np.arange(game.states)
     means = np.empty((len(residuals), policies.size))
@@ -270,7 +270,7 @@ def bellman_eluder_dimension(
     """The Bellman-eluder dimension at `scale`, largest over agents and steps."""
     if family not in ("occupancy", "dirac"):
         raise InputError(f"family is {family!r}: expected 'occupancy' or 'dirac'")
-    game = instance.game
+    game = instance.dense
     largest = 0
     for i in range(game.agents):
         for h in range(game.horizon):

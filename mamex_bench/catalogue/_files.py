@@ -9,7 +9,7 @@ from typing import Any
 
 from mamex_bench.catalogue._generators import model_net, value_class_of
 from mamex_bench.errors import InputError
-from mamex_bench.model.game import MarkovGame
+from mamex_bench.model.game import Game
 from mamex_bench.model.hypotheses import Hypotheses
 from mamex_bench.model.instance import Instance
 from mamex_bench.model.policies import PurePolicies
@@ -45,7 +45,7 @@ def load(
     return Instance(item, chosen, classes, name)
 
 
-def _policies(game: MarkovGame, declared: str | Mapping[str, Any]) -> PurePolicies:
+def _policies(game: Game, declared: str | Mapping[str, Any]) -> PurePolicies:
     if declared == "all":
         return PurePolicies.all(game)
     if not isinstance(declared, Mapping) or "sample" not in declared:
@@ -56,7 +56,7 @@ def _policies(game: MarkovGame, declared: str | Mapping[str, Any]) -> PurePolici
 
 
 def _hypotheses(
-    game: MarkovGame, policies: PurePolicies, declared: Mapping[str, Any]
+    game: Game, policies: PurePolicies, declared: Mapping[str, Any]
 ) -> Hypotheses:
     if isinstance(declared, Mapping) and "net" in declared:
         _known_keys(declared, NET, "hypotheses")

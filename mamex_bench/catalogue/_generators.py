@@ -10,7 +10,7 @@ import numpy as np
 from mamex_bench.errors import InputError
 from mamex_bench.model._arrays import Floats, positive_integer
 from mamex_bench.model.evaluation import policy_action_values
-from mamex_bench.model.game import MarkovGame
+from mamex_bench.model.game import Game, MarkovGame
 from mamex_bench.model.hypotheses import ModelClass, ValueClass
 from mamex_bench.model.policies import PurePolicies
 
@@ -114,7 +114,7 @@ def model_net(
 
 
 def value_class_of(
-    game: MarkovGame,
+    game: Game,
     policies: PurePolicies,
     distractors: int = 0,
     seed: int = 0,
@@ -141,14 +141,16 @@ def value_class_of(
         ]
     )
     classes = []
+    step = np.repeat(np.arange(game.horizon), np.diff(game.layers.first)[:-1])
     for i in range(game.agents):
         keys = np.round(every[:, i].reshape(policies.size, -1), 12)
         first = np.sort(np.unique(keys, axis=0, return_index=True)[1])
         members = every[first, i]
         rng = stream(seed, "distractors", str(i))
         pairs = rng.integers(first.size, size=(2, distractors, game.horizon))
-        weight = rng.random((distractors, game.horizon))[:, :, None, None]
-        steps = np.arange(game.horizon)
-        left, right = members[pairs[0], steps], members[pairs[1], steps]
-        classes.append(np.concatenate([members, weight * left + (1.0 - weight) * right]))
+        weight = rng.random((distractors, game.horizon))[:, step, None]
+        flat = members.reshape(first.size, step.size, -1)
+        left, right = (flat[each[:, step], np.arange(step.size)] for each in pairs)
+        mixed = weight * left + (1.0 - weight) * right
+        classes.append(np.concatenate([members, mixed.reshape(-1, *members.shape[1:])]))
     return ValueClass(classes, completion, ridge)

@@ -29,7 +29,7 @@ def squared_hellinger(p: Floats, q: Floats) -> Floats:
 
 def joint_tables(instance: Instance) -> Ints:
     """(M, H, S): joint actions of every joint pure policy."""
-    game, policies = instance.game, instance.policies
+    game, policies = instance.dense, instance.policies
     table = np.zeros((1, game.horizon, game.states), dtype=np.int64)
     for stride, own in zip(game.strides, policies.tables):
         table = (table[:, None] + stride * own[None]).reshape(-1, game.horizon, game.states)
@@ -43,7 +43,7 @@ def discrepancies(
 
     Without the term of `ignored_step`, if one is given.
     """
-    game, models = instance.game, models_of(instance, name).transitions
+    game, models = instance.dense, models_of(instance, name).transitions
     distance = squared_hellinger(models, game.transition)
     tables = joint_tables(instance)
     states = np.arange(game.states)

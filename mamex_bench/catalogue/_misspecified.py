@@ -55,7 +55,7 @@ def misspecify(instance: Instance, zeta: float, seed: int = 0) -> Instance:
             f"zeta is {zeta!r}: expected a number in (0, {greatest:.4g}), "
             f"the distances that every row on {instance.game.states} states has"
         )
-    truth = instance.game.transition
+    truth = instance.dense.transition
     doubted = np.ptp(classes.transitions, axis=0).max(axis=-1) > 0.0
     if not doubted.any():
         doubted[:] = True
@@ -94,12 +94,12 @@ def _neighbours(rows: Floats, zeta: float, seed: int) -> Floats:
 def unlikely_support(instance: Instance, models: ModelClass) -> float:
     """Least, over what can happen, of the greatest probability that a model gives it."""
     likeliest = models.transitions.max(axis=0)
-    return float(likeliest[instance.game.transition > 0.0].min())
+    return float(likeliest[instance.dense.transition > 0.0].min())
 
 
 def row_deviation(instance: Instance, models: ModelClass, zeta: float) -> float:
     """How far the nearest member's doubted rows are from distance zeta, at most."""
-    truth = instance.game.transition
+    truth = instance.dense.transition
     nearest = int(model_distance(models.transitions, truth).argmin())
     rows = np.sqrt(squared_hellinger(models.transitions[nearest], truth))
     return float(np.minimum(np.abs(rows - zeta), rows).max())

@@ -76,7 +76,7 @@ def finite_known(complete: bool, what: str, distance: float = 1.0) -> Known:
 def star_checks(instance: Instance, name: str | None = None) -> list[Check]:
     """Middles of the longest arcs lie within the stated radius of a member."""
     models = models_of(instance, name).transitions
-    truth = instance.game.transition
+    truth = instance.dense.transition
     longest = np.argsort(-model_distance(models, truth), kind="stable")[:MIDPOINTS]
     middle = np.sqrt(models[longest]) + np.sqrt(truth)
     middle = np.square(middle / np.linalg.norm(middle, axis=-1, keepdims=True))

@@ -180,7 +180,7 @@ def make(
 
 def certify(instance: Instance) -> list[Check]:
     """Values and targets linear, transitions not, and the dimensions that follow."""
-    game, known = instance.game, instance.known
+    game, known = instance.dense, instance.known
     classes = instance.hypothesis("values_linear")
     if not isinstance(classes, ValueClass) or classes.features is None:
         raise InputError("values_linear has no features: expected linear completion")
@@ -190,7 +190,9 @@ def certify(instance: Instance) -> list[Check]:
     projections = np.stack([basis @ np.linalg.pinv(basis) for basis in phi])
     miss = weight = 0.0
     for i, values in enumerate(classes.per_agent):
-        theta = linear_coefficients(values, classes.features)
+        theta = linear_coefficients(
+            classes.flat[i], classes.features.reshape(H * S, A, -1), game.layers.first
+        )
         for h in range(H):
             targets = bellman_targets(instance, i, h, values, CERTIFICATE_POLICIES)
             targets = targets.reshape(-1, S * A)

@@ -174,7 +174,7 @@ def _sequences(
 
 def certify(instance: Instance) -> list[Check]:
     """The best value, who can gain from joint policy 0, and without slip the clusters."""
-    game, known = instance.game, instance.known
+    game, known = instance.dense, instance.known
     L = game.horizon - 1
     stays = game.transition[:L, ALIVE, :, ALIVE]
     slip = float(stays.min())

@@ -161,7 +161,7 @@ def test_functions(instance: Instance) -> list[WitnessTests]:
 
 def certify(instance: Instance) -> list[Check]:
     """Factored models, bounded witness rank with kappa = 1, and the growing Bellman rank."""
-    game, known = instance.game, {key: each.value for key, each in instance.known.items()}
+    game, known = instance.dense, {key: each.value for key, each in instance.known.items()}
     tests = test_functions(instance)
     misfits = witnessed_misfits(instance, tests)
     errors = [mean_bellman_errors(instance, i) for i in range(game.agents)]
@@ -298,7 +298,7 @@ def _factor_distance(instance: Instance) -> float:
 
 def _spans(instance: Instance, agent: int) -> bool:
     """Whether changes of tables span all functions of context, and last rewards those of states."""
-    game, h = instance.game, instance.game.horizon - 2
+    game, h = instance.dense, instance.game.horizon - 2
     p, states = int(instance.known["parents"].value), np.arange(game.states)
     bits = _bits(int(instance.known["factors"].value))
     models = instance.hypothesis().transitions  # type: ignore[union-attr]

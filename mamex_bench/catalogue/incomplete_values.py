@@ -102,7 +102,7 @@ def _features() -> Floats:
 
 def targets(instance: Instance, agent: int) -> Floats:
     """(F, pi_1, 4): Bellman targets of the class at the start, for each play at the second step."""
-    game, classes = instance.game, instance.hypothesis("values_linear")
+    game, classes = instance.dense, instance.hypothesis("values_linear")
     if not isinstance(classes, ValueClass):
         raise InputError(f"'values_linear' of {instance.name!r} is not a class of values")
     later = classes.per_agent[agent][:, 1]

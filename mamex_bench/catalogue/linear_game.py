@@ -172,7 +172,7 @@ def make(
 
 def certify(instance: Instance) -> list[Check]:
     """Linear models, Bellman errors of low rank, and features of own actions where claimed."""
-    game, known = instance.game, {key: each.value for key, each in instance.known.items()}
+    game, known = instance.dense, {key: each.value for key, each in instance.known.items()}
     linear, models = instance.hypothesis("linear"), instance.hypothesis("models")
     assert isinstance(linear, LinearValueClass)
     assert isinstance(models, ModelClass)
@@ -230,7 +230,7 @@ def others(instance: Instance, agent: int) -> list[Ints]:
 
 def _marginals_missed(instance: Instance, agent: int, psi: Floats) -> float:
     """How far marginal backups of random functions V are from psi x e_{a_i}, at worst."""
-    game, states = instance.game, np.arange(instance.game.states)
+    game, states = instance.dense, np.arange(instance.game.states)
     own = with_actions(psi, game.action_counts[agent])
     stride, count = int(game.strides[agent]), game.action_counts[agent]
     probes = stream(0, "linear_game", "probes").random((game.states, PROBES)) * game.horizon

@@ -124,7 +124,7 @@ def certify(instance: Instance) -> list[Check]:
         # Weights that sum to 1 leave d - 1 dimensions to differences.
         Check(
             "rank of their differences from the truth",
-            rank_up_to(models - instance.game.transition, d),
+            rank_up_to(models - instance.dense.transition, d),
             "<=",
             d - 1,
         ),

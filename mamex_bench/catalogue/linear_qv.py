@@ -67,9 +67,10 @@ from mamex_bench.catalogue._signals import (
 from mamex_bench.catalogue._values import with_functions
 from mamex_bench.errors import InputError
 from mamex_bench.model._arrays import Floats, positive_integer
+from mamex_bench.model.evaluation import policy_action_values
 from mamex_bench.model.game import MarkovGame
 from mamex_bench.model.hypotheses import Hypotheses, ValueClass
-from mamex_bench.model.instance import Instance, Known, policy_action_values
+from mamex_bench.model.instance import Instance, Known
 from mamex_bench.model.structure import bellman_rank, policy_tables
 
 SOURCE = "proved in the docstring of linear_qv"
@@ -151,7 +152,7 @@ def make(
 
 def certify(instance: Instance) -> list[Check]:
     """Linear Q and V of every policy, transitions that are not, and few dimensions of errors."""
-    game, known = instance.game, {key: each.value for key, each in instance.known.items()}
+    game, known = instance.dense, {key: each.value for key, each in instance.known.items()}
     complete = instance.hypothesis("values_linear")
     assert isinstance(complete, ValueClass)
     assert complete.features is not None

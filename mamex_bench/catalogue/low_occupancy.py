@@ -136,7 +136,7 @@ def make(
 
 def certify(instance: Instance) -> list[Check]:
     """Few dimensions of occupancies and Bellman errors, many of transitions."""
-    game, known = instance.game, {key: each.value for key, each in instance.known.items()}
+    game, known = instance.dense, {key: each.value for key, each in instance.known.items()}
     spans = occupancy_dimensions(game)
     excess = max(span - (1 + known["controls"] * h) for h, span in enumerate(spans))
     rows = min(numerical_rank(P.reshape(-1, game.states)) for P in game.transition)

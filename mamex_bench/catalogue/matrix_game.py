@@ -175,7 +175,7 @@ def make(
 
 def certify(instance: Instance) -> list[Check]:
     """Known values against backward induction; the mixed one against indifference."""
-    game, known, checks = instance.game, instance.known, []
+    game, known, checks = instance.dense, instance.known, []
     nash = backward_induction(game, "nash")
     if "value" in known or "nash_value" in known:
         key = "value" if "value" in known else "nash_value"

@@ -60,7 +60,7 @@ def make(
 
 def certify(instance: Instance) -> list[Check]:
     """Distances from the truth, what stays possible, and the simulation lemma."""
-    models, game = models_of(instance), instance.game
+    models, game = models_of(instance), instance.dense
     zeta = instance.known["misspecification"].value
     distance = model_distance(models.transitions, game.transition)
     nearest = int(distance.argmin())

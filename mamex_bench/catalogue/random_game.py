@@ -157,7 +157,7 @@ def sparse_rows(
 
 def certify(instance: Instance) -> list[Check]:
     """Branching, the net, and what the interests claim of all joint policies."""
-    game, known = instance.game, instance.known
+    game, known = instance.dense, instance.known
     most = float((game.transition > 0.0).sum(axis=-1).max())
     checks = [Check("successors of a state and action", most, "==", known["branching"].value)]
     for interests, statement in DEFECTS.items():

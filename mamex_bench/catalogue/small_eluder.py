@@ -69,9 +69,10 @@ from mamex_bench.catalogue._dimensions import (
 from mamex_bench.catalogue._generators import at_least, dirichlet_rows, per_agent, stream, within
 from mamex_bench.errors import InputError
 from mamex_bench.model._arrays import Floats, Ints, positive_integer
+from mamex_bench.model.evaluation import policy_action_values
 from mamex_bench.model.game import MarkovGame
 from mamex_bench.model.hypotheses import ValueClass
-from mamex_bench.model.instance import Instance, Known, policy_action_values
+from mamex_bench.model.instance import Instance, Known
 from mamex_bench.model.policies import PurePolicies
 
 SOURCE = "proved in the docstring of small_eluder"

@@ -12,7 +12,7 @@ import numpy as np
 from mamex_bench.errors import InputError
 from mamex_bench.model._arrays import Floats, frozen
 from mamex_bench.model.evaluation import checked_payoffs, payoffs, policy_action_values
-from mamex_bench.model.game import Game
+from mamex_bench.model.game import Game, MarkovGame
 from mamex_bench.model.hypotheses import Hypotheses, ModelClass, ValueClass
 from mamex_bench.model.policies import PurePolicies
 
@@ -87,6 +87,13 @@ class Instance:
                 f"choose one of {', '.join(self.hypotheses)}"
             )
         return self.hypotheses[name]
+
+    @property
+    def dense(self) -> MarkovGame:
+        """The game, where tables over (H, S) are needed; InputError for a layered one."""
+        if not isinstance(self.game, MarkovGame):
+            raise InputError(f"instance {self.name!r} has a {self.game!r}: expected a MarkovGame")
+        return self.game
 
     @cached_property
     def payoffs(self) -> Floats:

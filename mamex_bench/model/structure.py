@@ -67,13 +67,13 @@ def largest_rank(matrices: Iterable[ArrayLike], tolerance: float = RANK_TOLERANC
 
 def policy_tables(instance: Instance) -> Ints:
     """(M, H, S): joint action of every joint pure policy."""
-    game, policies = instance.game, instance.policies
+    game, policies = instance.dense, instance.policies
     return np.stack([policies.joint_actions(game, index) for index in range(policies.size)])
 
 
 def state_occupancies(instance: Instance) -> Floats:
     """(H, M, S): probability that a roll-in q meets state s at step h."""
-    game, tables = instance.game, policy_tables(instance)
+    game, tables = instance.dense, policy_tables(instance)
     states = np.arange(game.states)
     visits = np.empty((game.horizon, len(tables), game.states))
     visits[0] = game.initial
@@ -85,7 +85,7 @@ def state_occupancies(instance: Instance) -> Floats:
 
 def state_action_occupancies(instance: Instance) -> Floats:
     """(H, M, S A): probability that a roll-in q meets (s, a) at step h."""
-    game, tables = instance.game, policy_tables(instance)
+    game, tables = instance.dense, policy_tables(instance)
     visits = state_occupancies(instance)
     out = np.zeros((*visits.shape, game.actions))
     M, H, S = tables.shape
@@ -97,7 +97,7 @@ def state_action_occupancies(instance: Instance) -> Floats:
 
 def expected_features(instance: Instance, features: Floats) -> Floats:
     """(H, M, d): E_q features_h(s, a) of every roll-in q; features (H, S, A, d)."""
-    game = instance.game
+    game = instance.dense
     shape = (game.horizon, game.states, game.actions, np.shape(features)[-1])
     expect_shape(features, "features", shape, "(H, S, A, d)")
     return state_action_occupancies(instance) @ features.reshape(game.horizon, -1, shape[3])
@@ -105,7 +105,7 @@ def expected_features(instance: Instance, features: Floats) -> Floats:
 
 def bellman_residuals(instance: Instance, agent: int, name: str | None = None) -> list[Floats]:
     """Per step (F, M, S, A): residuals of all pairs (f, pi) for one agent, before any roll-in."""
-    game, tables, classes = instance.game, policy_tables(instance), instance.hypothesis(name)
+    game, tables, classes = instance.dense, policy_tables(instance), instance.hypothesis(name)
     M, S, A = len(tables), game.states, game.actions
     if isinstance(classes, ModelClass):
         _limit(classes.size * tables.size * A, "Bellman residuals")
@@ -204,7 +204,7 @@ def witnessed_misfits(
 
         sum_j span_j sum_{c, y} [ sum_{(s,a) in c} d_h^q(s, a) (P_f - P*)(label_j = y | s, a) ]_+ .
     """
-    game, classes = instance.game, instance.hypothesis(name)
+    game, classes = instance.dense, instance.hypothesis(name)
     if not isinstance(classes, ModelClass):
         raise InputError(f"hypotheses {name!r} of {instance.name!r} are not a class of models")
     rolls, F = state_action_occupancies(instance), classes.size
@@ -230,7 +230,7 @@ def witness_rank(instance: Instance, tests: Sequence[WitnessTests], name: str | 
 
 def _model_values(instance: Instance, tables: Ints, classes: ModelClass, agent: int) -> Floats:
     """(H+1, F, M, S): V_{f,h}^{i,pi}(s) of one agent under every model and joint policy."""
-    game = instance.game
+    game = instance.dense
     states = np.arange(game.states)
     values = np.zeros((game.horizon + 1, classes.size, len(tables), game.states))
     for h in range(game.horizon - 1, -1, -1):
