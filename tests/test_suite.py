@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mamex_bench import content
-from mamex_bench.errors import SuiteError
+from mamex_bench import catalogue, content
+from mamex_bench.errors import InputError, SuiteError
+from mamex_bench.experiments.execute import describe
 from mamex_bench.experiments.suite import Suite, build, parse_suite, read_suite
 from mamex_bench.model.game import MarkovGame
 from mamex_bench.model.hypotheses import ModelClass
@@ -128,7 +129,7 @@ MISTAKES = [
     ),
     (
         HEAD + 'file = "mine.npz"\n' + LEARNER,
-        "[[instance]] 'lock': expected either family = or file =",
+        "[[instance]] 'lock': expected one of family =, file = and openspiel =",
     ),
     (
         HEAD + "parameters = { lenght = 3 }\n" + LEARNER,
@@ -145,12 +146,32 @@ MISTAKES = [
     ),
     (
         HEAD + 'policies = "all"\n' + LEARNER,
-        "[[instance]] 'lock': policies is for a file; a family takes parameters = { ... }",
+        "[[instance]] 'lock': policies is for a file or a game of OpenSpiel; a family takes "
+        "parameters = { ... }",
+    ),
+    (
+        HEAD + "horizon = 3\n" + LEARNER,
+        "[[instance]] 'lock': horizon is for a game of OpenSpiel",
+    ),
+    (
+        HEAD.replace("family", "openspiel") + "limit = 0\n" + LEARNER,
+        "[[instance]] 'lock': limit is 0: expected a whole number from 1 to 10^12",
+    ),
+    (
+        HEAD.replace("family", "openspiel") + "parameters = { horizon = 3 }\n" + LEARNER,
+        "[[instance]] 'lock': parameters is for a family, not for a game of OpenSpiel: write "
+        '"name(key=value)"',
+    ),
+    (
+        HEAD.replace('family = "combination_lock"', 'file = "absent.nfg"\nopenspiel = "go"')
+        + LEARNER,
+        "[[instance]] 'lock': expected one of family =, file = and openspiel =",
     ),
     (
         HEAD + "famly = 3\n" + LEARNER,
         "[[instance]] 'lock': unknown key 'famly': expected one of id, episodes, parameters, "
-        "policies, hypotheses, concept, family, file (did you mean 'family'?)",
+        "policies, hypotheses, concept, family, file, openspiel, limit, horizon "
+        "(did you mean 'family'?)",
     ),
     (
         HEAD.replace('family = "combination_lock"', 'file = "absent.npz"') + LEARNER,
@@ -235,6 +256,74 @@ def test_files_come_with_their_bytes_and_generators(tmp_path: Path) -> None:
     (tmp_path / "mine.npz").write_bytes(b"junk")
     with pytest.raises(SuiteError, match=r"^mine.toml: \[\[instance\]\] 'mine': 'mine.npz' is not"):
         build(parse(text, tmp_path).instances[0], "mine.toml")
+
+
+NFG = """NFG 1 R "pennies" { "even" "odd" } { 2 2 }
+
+1 -1 -1 1 -1 1 1 -1
+"""
+
+
+def test_strategic_games_of_gambit_come_from_files(tmp_path: Path) -> None:
+    (tmp_path / "pennies.nfg").write_text(NFG)
+    text = '[[instance]]\nid = "mine"\nfile = "pennies.nfg"\npolicies = "all"\n' + LEARNER
+    instance = build(parse(text, tmp_path).instances[0], "mine.toml")
+    assert (instance.name, instance.game.horizon, instance.policies.counts) == (
+        "pennies",
+        1,
+        (2, 2),
+    )
+    np.testing.assert_allclose(instance.game.units.to_own(instance.payoffs)[0], [[1, -1], [-1, 1]])
+    (tmp_path / "pennies.nfg").write_text(NFG[:40])
+    with pytest.raises(SuiteError, match=r"^mine.toml: \[\[instance\]\] 'mine': 'pennies.nfg'"):
+        build(parse(text, tmp_path).instances[0], "mine.toml")
+
+
+def spiel(keys: str) -> str:
+    return f'[[instance]]\nid = "real"\nopenspiel = "mine(a=1)"\n{keys}\n' + LEARNER
+
+
+def test_games_of_openspiel_are_completed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The adapter is asked once, with what the suite says; a class and models are put to it."""
+    rng = np.random.default_rng(0)
+    rows = rng.dirichlet(np.ones(3), size=(2, 3, 4))
+    game = MarkovGame(rows, rng.random((2, 2, 3, 4)), (2, 2)).layered()
+    asked: list[object] = []
+
+    def adapter(name: str, **options: int) -> object:
+        asked.append((name, options))
+        if options.get("limit") == 1:
+            raise InputError("mine(a=1) is too large")
+        return game
+
+    monkeypatch.setattr(catalogue, "from_openspiel", adapter)
+    keys = 'limit = 9\nhorizon = 2\npolicies = { closure = 6, concept = "cce", seed = 1 }\n'
+    spec = parse(spiel(keys + "hypotheses = { net = 7, distance = [0.1, 0.2] }")).instances[0]
+    instance = build(spec, "mine.toml")
+    assert asked == [("mine(a=1)", {"limit": 9, "horizon": 2})]
+    assert instance.name == "mine(a=1)"
+    assert instance.policies.counts == (6, 6)
+    assert {"unrestricted_gap", "covering_radius"} <= set(instance.known)
+    assert instance.hypothesis().transitions.shape == (7, game.probability.size)
+    again = build(spec, "mine.toml")
+    for first, second in zip(instance.policies.tables, again.policies.tables):
+        np.testing.assert_array_equal(first, second)
+    header = describe(spec, instance)
+    assert header["family"] == "openspiel"
+    assert header["description"] == "the game mine(a=1) of OpenSpiel"
+    for keys, message in [
+        ('limit = 1\npolicies = "all"', "mine(a=1) is too large"),
+        ("", "is a game alone: declare policies, for example { sample = [32, 32] }"),
+        ("policies = { closure = 0 }", "policies: size is 0: expected a whole number"),
+        ('policies = { closure = 4, concept = "ne" }', "unknown concept 'ne': choose one of"),
+        ("policies = { closure = 4, size = 2 }", "policies has no key 'size': choose among"),
+        ('policies = "some"', "policies is 'some': expected 'all' or { sample"),
+        ('policies = "all"\nhypotheses = { net = 4, floor = 0.1 }', "floor is 0.1: expected 0"),
+    ]:
+        with pytest.raises(SuiteError) as caught:
+            build(parse(spiel(keys)).instances[0], "mine.toml")
+        assert str(caught.value).startswith("mine.toml: [[instance]] 'real': ")
+        assert message in str(caught.value)
 
 
 def test_refusals_of_a_family_name_the_instance() -> None:

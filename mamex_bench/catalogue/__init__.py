@@ -8,6 +8,7 @@
     catalogue.from_openspiel("markov_soccer(horizon=12)")  # games from elsewhere
     catalogue.from_pettingzoo(env, horizon=10)
     catalogue.from_nfg("game.nfg")
+    catalogue.complete(game, policies={"closure": 32}, hypotheses={"net": 256})
 
 A family is a file with `make(*, seed=0, ...) -> Instance`. Its docstring proves the structure that
 the instances have; its `Instance.known` holds the constants that follow; its
@@ -87,15 +88,35 @@ def load(
     """An instance from a file, its missing parts from declared generators.
 
     Arguments:
-        path: `.npz`, an instance or a game alone, as `model.storage.save` writes them.
-        policies: for a game alone: "all", or {"sample": [m_0, ...], "seed": 0}.
-        hypotheses: where the file has none: {"net": F, "seed": 0, "distance": [low, high],
-            "floor": 0.05} for models around the truth, or {"values": "all", "distractors": 0,
-            "seed": 0} for the action values of every joint pure policy.
+        path: `.npz`, an instance or a game alone, as `model.storage.save` writes them, or `.nfg`.
+        policies: for a game alone: see `complete`.
+        hypotheses: where the file has none: see `complete`.
     """
     from mamex_bench.catalogue import _files
 
     return _files.load(path, policies, hypotheses)
+
+
+def complete(
+    game: Game,
+    policies: str | Mapping[str, Any],
+    hypotheses: Mapping[str, Any] | None = None,
+    name: str = "instance",
+) -> Instance:
+    """An instance of a game alone, dense or layered, what it lacks from declared generators.
+
+    Arguments:
+        policies: "all"; or {"sample": [m_0, ...], "seed": 0}; or {"closure": size, "concept":
+            "nash", "seed": 0}, at most so many per agent that hold an approximate equilibrium
+            (`catalogue/_populations.py`), its gap against all policies among what is known.
+        hypotheses: {"net": F, "seed": 0, "distance": [low, high], "floor": 0.05} for models around
+            the truth (floor 0 in a layered game, whose support is known), or {"values": "all",
+            "distractors": 0, "seed": 0} for the action values of every joint pure policy.
+        name: what reports call it.
+    """
+    from mamex_bench.catalogue import _files
+
+    return _files.complete(game, policies, hypotheses, name, f"{game!r} is")
 
 
 def from_openspiel(

@@ -1,4 +1,4 @@
-"""Instances from files: what a file lacks comes from the generators that the caller declares."""
+"""Instances from files and games: what they lack comes from generators that the caller declares."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from mamex_bench.catalogue._generators import model_net, value_class_of
+from mamex_bench.catalogue._nets import star_known
 from mamex_bench.errors import InputError
-from mamex_bench.model.game import Game
-from mamex_bench.model.hypotheses import Hypotheses
-from mamex_bench.model.instance import Instance
+from mamex_bench.model.game import Game, MarkovGame
+from mamex_bench.model.hypotheses import Hypotheses, ModelClass
+from mamex_bench.model.instance import Instance, Known
 from mamex_bench.model.policies import PurePolicies
 from mamex_bench.model.storage import load as read
 
+SAMPLE = {"sample", "seed"}
+CLOSURE = {"closure", "concept", "seed"}
 NET = {"net", "seed", "distance", "floor"}
 VALUES = {"values", "distractors", "seed", "ridge"}
 
@@ -25,7 +28,12 @@ def load(
     hypotheses: Mapping[str, Any] | None,
 ) -> Instance:
     """See `catalogue.load`."""
-    item, name = read(path), Path(path).stem
+    name = Path(path).stem
+    if Path(path).suffix == ".nfg":
+        from mamex_bench.catalogue._nfg import from_nfg
+
+        return complete(from_nfg(path), policies, hypotheses, name, f"{str(path)!r} holds")
+    item = read(path)
     if isinstance(item, Instance):
         if policies is not None:
             raise InputError(f"{str(path)!r} holds its own policies: leave out `policies`")
@@ -33,39 +41,71 @@ def load(
             return item
         if item.hypotheses:
             raise InputError(f"{str(path)!r} holds its own hypotheses: leave out `hypotheses`")
-        made = _hypotheses(item.game, item.policies, hypotheses)
-        return Instance(item.game, item.policies, made, item.name, item.known)
+        made, radius = _hypotheses(item.game, item.policies, hypotheses)
+        return Instance(item.game, item.policies, made, item.name, {**item.known, **radius})
+    return complete(item, policies, hypotheses, name, f"{str(path)!r} holds")
+
+
+def complete(
+    game: Game,
+    policies: str | Mapping[str, Any] | None,
+    hypotheses: Mapping[str, Any] | None,
+    name: str,
+    source: str,
+) -> Instance:
+    """See `catalogue.complete`; source: what messages call the game."""
     if policies is None:
         raise InputError(
-            f"{str(path)!r} holds a game alone: declare policies, for example "
-            f"{{ sample = {[32] * item.agents} }}"
+            f"{source} a game alone: declare policies, for example "
+            f"{{ sample = {[32] * game.agents} }}"
         )
-    chosen = _policies(item, policies)
-    classes = None if hypotheses is None else _hypotheses(item, chosen, hypotheses)
-    return Instance(item, chosen, classes, name)
+    chosen, known = _policies(game, policies)
+    if hypotheses is None:
+        return Instance(game, chosen, None, name, known)
+    classes, radius = _hypotheses(game, chosen, hypotheses)
+    return Instance(game, chosen, classes, name, {**known, **radius})
 
 
-def _policies(game: Game, declared: str | Mapping[str, Any]) -> PurePolicies:
+def _policies(
+    game: Game, declared: str | Mapping[str, Any]
+) -> tuple[PurePolicies, dict[str, Known]]:
     if declared == "all":
-        return PurePolicies.all(game)
-    if not isinstance(declared, Mapping) or "sample" not in declared:
-        raise InputError(f"policies is {declared!r}: expected 'all' or {{ sample = [m_0, ...] }}")
-    _known_keys(declared, {"sample", "seed"}, "policies")
-    counts, seed = declared["sample"], declared.get("seed", 0)
-    return _call("policies", PurePolicies.sample, game, counts, seed)
+        return PurePolicies.all(game), {}
+    if isinstance(declared, Mapping) and "sample" in declared:
+        _known_keys(declared, SAMPLE, "policies")
+        counts, seed = declared["sample"], declared.get("seed", 0)
+        return _call("policies", PurePolicies.sample, game, counts, seed), {}
+    if isinstance(declared, Mapping) and "closure" in declared:
+        from mamex_bench.catalogue._populations import closure
+
+        _known_keys(declared, CLOSURE, "policies")
+        options = {key: value for key, value in declared.items() if key != "closure"}
+        found = _call("policies", closure, game, declared["closure"], **options)
+        return found.policies, found.known()
+    raise InputError(
+        f"policies is {declared!r}: expected 'all' or {{ sample = [m_0, ...] }} or "
+        "{ closure = size }"
+    )
 
 
 def _hypotheses(
     game: Game, policies: PurePolicies, declared: Mapping[str, Any]
-) -> Hypotheses:
+) -> tuple[Hypotheses, dict[str, Known]]:
+    from mamex_bench.catalogue import _layered_nets as layered
+
+    dense = isinstance(game, MarkovGame)
     if isinstance(declared, Mapping) and "net" in declared:
         _known_keys(declared, NET, "hypotheses")
         options = {key: value for key, value in declared.items() if key != "net"}
-        return _call("hypotheses", model_net, game, declared["net"], **options)
+        make: Callable[..., ModelClass] = model_net if dense else layered.layered_net
+        models = _call("hypotheses", make, game, declared["net"], **options)
+        radius = star_known(models) if dense else layered.layered_star_known(game, models)
+        return models, {"covering_radius": radius}
     if isinstance(declared, Mapping) and declared.get("values") == "all":
         _known_keys(declared, VALUES, "hypotheses")
         options = {key: value for key, value in declared.items() if key != "values"}
-        return _call("hypotheses", value_class_of, game, policies, **options)
+        values = value_class_of if dense else layered.layered_values
+        return _call("hypotheses", values, game, policies, **options), {}
     raise InputError(f'hypotheses is {declared!r}: expected {{ net = F }} or {{ values = "all" }}')
 
 

@@ -171,7 +171,9 @@ def _planned(store: Store) -> list[Planned]:
 def describe(spec: InstanceSpec, instance: Instance) -> dict[str, Any]:
     """The header of an instance's row: `InstanceRecord` but for the bracket."""
     game = instance.game
-    if spec.family is None:
+    if spec.openspiel is not None:
+        words = f"the game {spec.openspiel} of OpenSpiel"
+    elif spec.family is None:
         words = f"from the file {spec.file}"
     else:
         words = (catalogue.REGISTRY.load(spec.family).__doc__ or "").strip().split("\n")[0]
@@ -179,7 +181,7 @@ def describe(spec: InstanceSpec, instance: Instance) -> dict[str, Any]:
     return {
         "id": spec.id,
         "group": spec.group,
-        "family": spec.family or "file",
+        "family": spec.family or ("file" if spec.openspiel is None else "openspiel"),
         "parameters": dict(spec.parameters),
         "description": words,
         "agents": game.agents,

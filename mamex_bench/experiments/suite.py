@@ -7,8 +7,14 @@
 
     [[instance]]
     id = "lock"
-    family = "combination_lock"       # or: file = "mine.npz", relative to the suite
+    family = "combination_lock"       # or: file = "mine.npz" (or .nfg), relative to the suite
     parameters = { length = 4 }
+
+    [[instance]]
+    id = "soccer"
+    openspiel = "markov_soccer(horizon=12)"   # a game of OpenSpiel; limit = and horizon = as in
+    policies = { closure = 32 }               # catalogue.from_openspiel
+    hypotheses = { net = 64 }
 
     [[learner]]
     id = "mamex"
@@ -19,8 +25,9 @@
     expect = "violated"               # for planted violations
 
 An instance's `episodes` may be a list: it becomes one instance per entry, "lock@1000" and so on.
-Its `concept`, one or several, keeps learners to these. A file that holds a game alone needs
-`policies`, and `hypotheses` where a learner needs them.
+Its `concept`, one or several, keeps learners to these. A game of OpenSpiel or a file that holds a
+game alone needs `policies`: "all", { sample = [m_0, ...] } or { closure = size, concept = "nash" };
+and `hypotheses` where a learner needs them: { net = F } or { values = "all" }.
 """
 
 from __future__ import annotations
@@ -49,12 +56,13 @@ class InstanceSpec:
         id: unique; "group@K" when the suite lists several numbers of episodes.
         group: the id as written.
         episodes: K.
-        family: registered name, or None for a file.
-        file: the file's name, or None for a family.
+        family: registered name, or None for a file or a game of OpenSpiel.
+        file: the file's name, or None.
         data: the file's bytes.
-        parameters: of the family.
-        policies, hypotheses: generators for what the file lacks.
+        parameters: of the family, or `limit` and `horizon` of a game of OpenSpiel.
+        policies, hypotheses: generators for what the file or game lacks.
         concepts: the only ones to run here; None for all that a learner asks for.
+        openspiel: a game of OpenSpiel with its parameters, or None.
     """
 
     id: str
@@ -67,6 +75,7 @@ class InstanceSpec:
     policies: Any
     hypotheses: Any
     concepts: tuple[str, ...] | None
+    openspiel: str | None = None
 
 
 @dataclass(frozen=True)
@@ -208,21 +217,30 @@ def _instances(
     policies, hypotheses = table.any("policies"), table.any("hypotheses")
     concepts = _concepts(table, None)
     family, file = table.string("family", None), table.string("file", None)
+    openspiel = table.string("openspiel", None)
+    sizes = {key: table.whole(key, 0) for key in ("limit", "horizon")}
     table.finish()
     data = b""
-    if (family is None) == (file is None):
-        raise table.error("expected either family = or file =")
+    if [family, file, openspiel].count(None) != 2:
+        raise table.error("expected one of family =, file = and openspiel =")
+    given = {key: value for key, value in sizes.items() if value}
+    if given and openspiel is None:
+        raise table.error(f"{next(iter(given))} is for a game of OpenSpiel")
     if family is not None:
         table.one_of("family", family, catalogue.names())
         for key, value in (("policies", policies), ("hypotheses", hypotheses)):
             if value is not None:
-                raise table.error(f"{key} is for a file; a family takes parameters = {{ ... }}")
+                raise table.error(
+                    f"{key} is for a file or a game of OpenSpiel; a family takes parameters = "
+                    "{ ... }"
+                )
         allowed = catalogue.parameters(family)
         for key in parameters:
             table.one_of("a key of parameters", key, allowed)
-    elif file is not None:
-        if parameters:
-            raise table.error("parameters is for a family, not for a file")
+    elif parameters:
+        kind = "a file" if openspiel is None else 'a game of OpenSpiel: write "name(key=value)"'
+        raise table.error(f"parameters is for a family, not for {kind}")
+    if file is not None:
         data = _content(table, group, file, folder, files)
     several = isinstance(lengths, list)
     return [
@@ -233,10 +251,11 @@ def _instances(
             family=family,
             file=None if file is None else Path(file).name,
             data=data,
-            parameters=parameters,
+            parameters=parameters if openspiel is None else given,
             policies=policies,
             hypotheses=hypotheses,
             concepts=None if concepts is None else tuple(concepts),
+            openspiel=openspiel,
         )
         for K in (lengths if isinstance(lengths, list) else [lengths])
     ]
@@ -287,7 +306,7 @@ def _concepts(table: Table, default: list[str] | None) -> Any:
 
 
 def build(spec: InstanceSpec, path: str) -> Any:
-    """The Instance that a spec describes; raises SuiteError when its family or file refuses it."""
+    """The Instance that a spec describes; raises SuiteError when its source refuses it."""
     from tempfile import TemporaryDirectory
 
     try:
@@ -296,6 +315,10 @@ def build(spec: InstanceSpec, path: str) -> Any:
             if "episodes" in catalogue.parameters(spec.family):
                 parameters.setdefault("episodes", spec.episodes)
             return catalogue.make(spec.family, **parameters)
+        if spec.openspiel is not None:
+            game = catalogue.from_openspiel(spec.openspiel, **spec.parameters)
+            name = spec.openspiel
+            return catalogue.complete(game, spec.policies, spec.hypotheses, name)
         with TemporaryDirectory() as folder:
             file = Path(folder) / str(spec.file)
             file.write_bytes(spec.data)

@@ -68,7 +68,7 @@ def set_slot(beliefs: Beliefs, members: Words) -> int:
         if same:
             break
         slot = (slot + 1) & mask
-    return slot
+    return int(slot)
 
 
 @jit
@@ -82,7 +82,7 @@ def node_slot(beliefs: Beliefs, x: int, c: int) -> int:
         if beliefs.state[k] == x and beliefs.belief[k] == c:
             break
         slot = (slot + 1) & mask
-    return slot
+    return int(slot)
 
 
 @jit

@@ -1,0 +1,129 @@
+"""Hypotheses about games whose transitions are sparse rows: on the entries that the game has.
+
+As in `_generators`, model f of a net lies at Hellinger distance delta_f (D_H, not squared) from the
+truth in every row, on the arc towards a random target, but the target has the support of the true
+row: which states can follow which is known of a layered game. A row with one successor is the same
+in every model. The class covers its star (`_nets`) with radius sqrt(2) sin(phi/4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mamex_bench.catalogue._generators import VALUE_LIMIT, stream, within
+from mamex_bench.catalogue._nets import STAR
+from mamex_bench.errors import InputError
+from mamex_bench.model._arrays import Floats, positive_integer
+from mamex_bench.model.evaluation import policy_action_values
+from mamex_bench.model.game import Game
+from mamex_bench.model.hypotheses import ModelClass, ValueClass
+from mamex_bench.model.instance import Known
+from mamex_bench.model.policies import PurePolicies
+
+ENTRY_LIMIT = 100_000_000  # numbers in a class of models: 0.8 GB
+
+
+def layered_net(
+    game: Game,
+    size: int,
+    seed: int = 0,
+    distance: Sequence[float] = (0.02, 0.4),
+    floor: float = 0.0,
+) -> ModelClass:
+    """A finite net around the truth: the truth itself (index 0) and size - 1 models.
+
+    delta_f runs geometrically from `distance[0]` to `distance[1]`. `floor`, the share of target
+    rows outside the support, is 0: there is nothing outside.
+    """
+    count = positive_integer(size, "size")
+    if np.shape(distance) != (2,) or not 0.0 < distance[0] <= distance[1] < 1.0:
+        raise InputError(f"distance is {distance!r}: expected 0 < low <= high < 1")
+    if floor != 0.0:
+        raise InputError(f"floor is {floor!r}: expected 0, a layered game's support is known")
+    truth, rows = game.probability, game.layers.rows
+    if count * truth.size > ENTRY_LIMIT:
+        raise InputError(
+            f"size is {count}: that many models of {truth.size:,} transitions are more than "
+            f"{ENTRY_LIMIT:,} numbers; expected at most {max(ENTRY_LIMIT // truth.size, 1):,}"
+        )
+    lengths = np.diff(rows)
+    if (np.add.reduceat(truth > 0.0, rows[:-1], dtype=np.int64) == 1).all() and count > 1:
+        raise InputError(
+            "every transition of the game is certain: there is nothing to learn about it, "
+            "expected hypotheses { net = 1 }"
+        )
+    models = np.empty((count, truth.size))
+    models[0] = truth
+    rng = stream(seed, "net")
+    root = np.sqrt(truth)
+    for f, delta in enumerate(np.geomspace(distance[0], distance[1], max(count - 1, 1))):
+        if f + 1 == count:
+            break
+        # `_generators.towards` for rows of unequal lengths.
+        weights = rng.exponential(size=truth.size) * (truth > 0.0)
+        target = np.sqrt(weights / np.repeat(np.add.reduceat(weights, rows[:-1]), lengths))
+        cosine = np.clip(np.add.reduceat(root * target, rows[:-1]), 0.0, 1.0)
+        tangent = target - np.repeat(cosine, lengths) * root
+        length = np.sqrt(np.add.reduceat(np.square(tangent), rows[:-1]))
+        phi = np.minimum(np.arccos(1.0 - delta**2), np.arctan2(length, cosine))
+        sine = np.divide(np.sin(phi), length, out=np.zeros_like(phi), where=length > 1e-12)
+        moved = np.repeat(np.cos(phi), lengths) * root + np.repeat(sine, lengths) * tangent
+        moved = np.square(np.maximum(moved, 0.0))
+        models[f + 1] = moved / np.repeat(np.add.reduceat(moved, rows[:-1]), lengths)
+    return ModelClass(models, truth=0)
+
+
+def layered_star_known(game: Game, models: ModelClass) -> Known:
+    """Covering radius of the star of a class of models on the game's entries, an upper bound."""
+    root, rows = np.sqrt(game.probability), game.layers.rows
+    affinity = min(
+        float(np.add.reduceat(root * np.sqrt(each), rows[:-1]).min())
+        for each in models.probabilities
+    )
+    phi = float(np.arccos(np.clip(affinity, 0.0, 1.0)))
+    return Known(float(np.sqrt(2.0) * np.sin(phi / 4.0)), STAR)
+
+
+def layered_values(
+    game: Game,
+    policies: PurePolicies,
+    distractors: int = 0,
+    seed: int = 0,
+    ridge: float = 1.0,
+) -> ValueClass:
+    """A value class that truly holds Q^{i,pi} of every agent i and joint pure policy pi.
+
+    Equal action values are kept once; `distractors` further hypotheses per agent are, in every
+    layer on its own, a random convex combination of two members.
+    """
+    if isinstance(distractors, bool) or not isinstance(distractors, int) or distractors < 0:
+        raise InputError(f"distractors is {distractors!r}: expected a whole number of at least 0")
+    N = game.rewards.shape[1]
+    if policies.size > VALUE_LIMIT or policies.size * N * game.actions > ENTRY_LIMIT:
+        most = min(VALUE_LIMIT, max(ENTRY_LIMIT // (N * game.actions), 1))
+        raise InputError(
+            f"policies has {policies.size} joint members: a value class holds one hypothesis for "
+            f"each, expected at most {most} in this game"
+        )
+    every = np.stack(
+        [
+            policy_action_values(game, policies.joint_actions(game, index))
+            for index in range(policies.size)
+        ]
+    )
+    layer = np.searchsorted(game.layers.first, np.arange(N), side="right") - 1
+    classes: list[Floats] = []
+    for i in range(game.agents):
+        keys = np.round(every[:, i].reshape(policies.size, -1), 12)
+        first = np.sort(np.unique(keys, axis=0, return_index=True)[1])
+        members = every[first, i].reshape(first.size, N, game.actions)
+        rng = stream(seed, "distractors", str(i))
+        pairs = rng.integers(first.size, size=(2, distractors, game.horizon))[:, :, layer]
+        weight = rng.random((distractors, game.horizon))[:, layer, None]
+        states = np.arange(N)
+        mixed = weight * members[pairs[0], states] + (1.0 - weight) * members[pairs[1], states]
+        shape = (-1, *game.table_shape, game.actions)
+        classes.append(np.concatenate([members, mixed]).reshape(shape))
+    return ValueClass(classes, "tabular", within(ridge, "ridge", 1e-300, 1e300))
