@@ -358,7 +358,7 @@ def test_linear_games_are_linear_in_transition_value_and_completion(seed, d):
         for h in range(H):
             after = values[f, h + 1, np.arange(game.states), actions[h + 1]] if h + 1 < H else 0
             target[0, h] = game.reward[0, h] + game.transition[h] @ (after * np.ones(game.states))
-        linear_coefficients(target, linear.features, "target")
+        linear_coefficients(target, linear.features, name="target")
 
 
 @given(seeds, st.integers(2, 4))

@@ -452,7 +452,7 @@ def test_goofspiel_is_worth_what_the_rules_say_in_every_state(order, returns):
         got = prizes[0] * int(np.sign(a - b))
         rest = [c for c in hand if c != a], [c for c in hand if c != b]
         expected = goofspiel_value(*rest, prizes[1:], got, win)
-        here = unit * (found.values[1, 0, 1 + k] - 0.5)
+        here = unit * (found.values[0, 1, 1 + k] - 0.5)
         assert here == pytest.approx(expected, abs=1e-7)
 
 

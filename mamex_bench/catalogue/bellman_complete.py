@@ -190,9 +190,7 @@ def certify(instance: Instance) -> list[Check]:
     projections = np.stack([basis @ np.linalg.pinv(basis) for basis in phi])
     miss = weight = 0.0
     for i, values in enumerate(classes.per_agent):
-        theta = linear_coefficients(
-            classes.flat[i], classes.features.reshape(H * S, A, -1), game.layers.first
-        )
+        theta = linear_coefficients(values, classes.features)
         for h in range(H):
             targets = bellman_targets(instance, i, h, values, CERTIFICATE_POLICIES)
             targets = targets.reshape(-1, S * A)

@@ -153,7 +153,8 @@ class Game(ABC):
 
         On entries of `layers`.
         """
-        return float(_extreme(self, probabilities, 1.0).max())
+        # Rows sum to 1 and rewards are at most 1, but rounding knows neither.
+        return min(float(_extreme(self, probabilities, 1.0).max()), float(self.horizon))
 
     def _finish(
         self,

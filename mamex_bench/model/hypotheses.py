@@ -225,13 +225,16 @@ Hypotheses = ModelClass | ValueClass | LinearValueClass
 
 
 def linear_coefficients(
-    values: Floats, features: Floats, first: Ints, name: str = "values"
+    values: Floats, features: Floats, first: Ints | None = None, name: str = "values"
 ) -> Floats:
     """(F, H, d): theta with values[f, x] = features[x] @ theta[f, h] in layer h, or InputError.
 
-    values: (F, N, A); features: (N, A, d); first: that of the game's layers. Least squares per
-    layer, residual at most 1e-8.
+    values: (F, N, A); features: (N, A, d); first: that of the game's layers. Without it
+    values (F, H, S, A) and features (H, S, A, d). Least squares per layer, residual at most 1e-8.
     """
+    if first is None:
+        first = np.arange(values.shape[1] + 2) * values.shape[2]
+        values, features = values.reshape(len(values), -1, values.shape[-1]), _flat(features)
     F, d, H = values.shape[0], features.shape[-1], first.size - 2
     theta = np.zeros((F, H, d))
     for h in range(H):
