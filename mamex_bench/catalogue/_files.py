@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from mamex_bench.catalogue._generators import model_net, value_class_of
+from mamex_bench.catalogue._nets import star_known
 from mamex_bench.errors import InputError
 from mamex_bench.model.game import MarkovGame
-from mamex_bench.model.hypotheses import Hypotheses
-from mamex_bench.model.instance import Instance
+from mamex_bench.model.hypotheses import Hypotheses, ModelClass
+from mamex_bench.model.instance import Instance, Known
 from mamex_bench.model.policies import PurePolicies
 from mamex_bench.model.storage import load as read
 
@@ -34,15 +35,23 @@ def load(
         if item.hypotheses:
             raise InputError(f"{str(path)!r} holds its own hypotheses: leave out `hypotheses`")
         made = _hypotheses(item.game, item.policies, hypotheses)
-        return Instance(item.game, item.policies, made, item.name, item.known)
+        known = {**item.known, **_known(made)}
+        return Instance(item.game, item.policies, made, item.name, known)
     if policies is None:
         raise InputError(
             f"{str(path)!r} holds a game alone: declare policies, for example "
             f"{{ sample = {[32] * item.agents} }}"
         )
     chosen = _policies(item, policies)
-    classes = None if hypotheses is None else _hypotheses(item, chosen, hypotheses)
-    return Instance(item, chosen, classes, name)
+    if hypotheses is None:
+        return Instance(item, chosen, None, name)
+    made = _hypotheses(item, chosen, hypotheses)
+    return Instance(item, chosen, made, name, _known(made))
+
+
+def _known(made: Hypotheses) -> dict[str, Known]:
+    """What follows from how hypotheses were made."""
+    return {"covering_radius": star_known(made)} if isinstance(made, ModelClass) else {}
 
 
 def _policies(game: MarkovGame, declared: str | Mapping[str, Any]) -> PurePolicies:
