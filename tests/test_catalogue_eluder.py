@@ -22,6 +22,7 @@ from mamex_bench.catalogue._dimensions import (
     rank_up_to,
 )
 from mamex_bench.catalogue._generators import dirichlet_rows, stream
+from mamex_bench.catalogue._nets import simplex_net
 from mamex_bench.catalogue.linear_mixture import covering_radius
 from mamex_bench.complexity import decoupling
 from mamex_bench.concentration import concentration
@@ -683,6 +684,9 @@ def test_two_sided_models_are_all_pairs_of_both_classes():
     first = {m[:, :5].tobytes() for m in models}
     second = {m[:, 5:].tobytes() for m in models}
     assert (len(models), len(first), len(second)) == (12, 4, 3)
+    # What agents believe does not change the game.
+    believing = small("two_sided_hypercube", seed=3, models=[3, 5])
+    np.testing.assert_array_equal(believing.game.transition, instance.game.transition)
 
 
 def test_known_patterns_leave_nothing_to_cover():
@@ -715,6 +719,14 @@ def test_nets_of_mixtures_cover_as_they_say(seed, d):
     # No more than what corners make it, and the rounding of the grid.
     corners = 1.0 - theta.max(axis=0).min()
     assert radius**2 >= corners - 1e-9
+
+
+@pytest.mark.parametrize("resolution", range(8, 15))
+def test_no_net_is_finer_than_the_grid_that_measures_it(resolution):
+    theta = simplex_net(5, resolution)
+    radius = covering_radius(theta)
+    for target in np.random.default_rng(0).dirichlet(np.ones(5), size=50):
+        assert 0.5 * np.abs(theta - target).sum(axis=1).min() <= radius**2
 
 
 def test_linear_mixtures_mix_with_weights_of_the_simplex():

@@ -15,6 +15,7 @@ from mamex_bench.catalogue import _coverings as coverings
 from mamex_bench.catalogue import _nets as nets
 from mamex_bench.catalogue._generators import model_net, towards
 from mamex_bench.errors import InputError
+from mamex_bench.model import storage
 from mamex_bench.model.hypotheses import ModelClass
 
 seeds = st.integers(0, 1000)
@@ -246,6 +247,17 @@ def test_coins_lie_within_the_radius_of_a_list(seed, coins):
         worst = max(worst, min(hellinger(weights, w) for w, _ in members))
         assert min(hellinger(seen, q) for _, q in members) <= radius + 1e-9
     assert 0.6 * radius <= worst <= radius + 1e-9
+
+
+def test_declared_nets_state_their_radius(tmp_path):
+    game = catalogue.make("random_game", models=1).game
+    path = storage.save(game, tmp_path / "mine.npz")
+    instance = catalogue.load(path, {"sample": [2, 2]}, {"net": 8, "distance": [0.1, 0.3]})
+    known = instance.known["covering_radius"].value
+    assert known == nets.star_radius(instance.hypothesis())
+    assert 0.15 < known < 0.16
+    values = catalogue.load(path, {"sample": [2, 2]}, {"values": "all"})
+    assert not values.known
 
 
 def test_finite_families_say_whether_they_are_held_whole():

@@ -160,12 +160,17 @@ def regret(instance, name, K, concept="nash", eta="tuned", seed=0):
 
 @pytest.mark.parametrize("length", range(2, 9))
 def test_the_lock_opens_for_mamex_and_never_without_optimism(length):
-    K, instance = 200, catalogue.make("combination_lock", length=length)
+    K, instance = 200, catalogue.make("combination_lock", length=length, seed=length)
     assert instance.known["decoupling"].value == 3 * length / 2
     found = regret(instance, "mamex", K, eta=0.01)
-    assert 0.0 < found.sum() <= 3 * length
-    assert found[-K // 2 :].sum() == 0.0
+    np.testing.assert_array_equal(found, np.arange(K) < length)
     np.testing.assert_array_equal(regret(instance, "planted_no_optimism", K, eta=0.01), 1.0)
+
+
+@pytest.mark.parametrize("concept", ["ce", "cce"])
+def test_every_concept_opens_the_lock_as_proved(concept):
+    instance = catalogue.make("combination_lock", length=3, actions=[2, 3], policies=27)
+    assert regret(instance, "mamex", 60, concept, eta=0.01).sum() == 3 * 2
 
 
 @given(seeds, st.integers(2, 40), st.sampled_from([(12, 1024), (40, 30), (2, 9)]))

@@ -161,6 +161,17 @@ def test_show_a_family(capsys):
     assert max(map(len, out.splitlines())) <= WIDTH
 
 
+@pytest.mark.parametrize("name", mb.catalogue.names())
+def test_every_family_can_be_shown_and_holds_its_certificate(capsys, name):
+    code, out, err = run(capsys, "show", name)
+    assert (code, err) == (0, "")
+    assert "FAILS" not in out
+    assert max(map(len, out.splitlines())) <= WIDTH
+    heads = [line.split(":")[0] for line in out.split("\nparameters\n")[1].splitlines()]
+    assert "values by backward induction" in heads
+    assert "certificate" in heads
+
+
 def test_a_certificate_that_fails_is_shown_and_is_not_success(capsys, monkeypatch):
     checks = [Check("arms that pay", 1, "==", 1), Check("value of the best arm", 0.5, ">=", 1)]
     monkeypatch.setattr(mb.catalogue, "certify", lambda name, instance: checks)

@@ -78,10 +78,10 @@ def test_a_dots_colour_is_the_value_of_the_game_from_there_on(seed):
 
 
 def test_two_opposed_agents_are_coloured_by_the_first():
-    game = mb.catalogue.make("big_match").game
-    graph = state_graph.state_graph(game)
+    instance = mb.catalogue.make("purgatory")
+    graph = state_graph.state_graph(instance.game)
     assert graph.meaning == "value of agent 0,\nfrom here on"
-    assert graph.value[graph.start > 0] == pytest.approx(2.5), "half the horizon"
+    assert graph.value[graph.start > 0] == pytest.approx(instance.known["value"].value)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -163,6 +163,22 @@ def test_one_step_is_drawn_by_its_payoffs_named_by_actions():
     assert maps[0].get_ylabel() == "action of agent 0"
 
 
+def test_a_game_of_one_step_alone_is_drawn_with_its_actions_as_policies():
+    instance = mb.catalogue.make("matrix_game", game="biased_rps")
+    maps = panels(pictures.draw(instance.game).figure)
+    own = instance.game.units.to_own(instance.payoffs)
+    for i, axes in enumerate(maps):
+        np.testing.assert_array_equal(axes.get_images()[0].get_array(), own[i])
+
+
+def test_a_game_of_one_step_and_several_starts_is_drawn_by_its_states():
+    game = random_game(0, (2, 2), states=3, horizon=1)
+    game = MarkovGame(game.transition, game.reward, (2, 2), initial=[0.2, 0.8, 0.0])
+    picture = pictures.draw(game)
+    assert picture.caption.startswith("State graph: ")
+    assert not panels(picture.figure)
+
+
 @pytest.mark.parametrize("game", ["chicken", "biased_rps", "shapley"])
 def test_frames_are_the_support_of_an_equilibrium(game):
     instance = mb.catalogue.make("matrix_game", game=game)
@@ -228,7 +244,22 @@ def test_what_is_too_large_says_so_and_is_drawn_in_bars(monkeypatch, constant, l
     picture = pictures.draw(game)
     assert f"The state graph is left out: {reason}" in picture.caption
     (axes,) = picture.figure.axes
-    assert [bar.get_height() for bar in axes.patches] == state_graph.reached(game).tolist()
+    counts = state_graph.reached(game).tolist()
+    assert [bar.get_height() for bar in axes.patches] == counts
+    if constant != "STEPS":
+        assert [text.get_text() for text in axes.texts] == [f"{count:,}" for count in counts]
+
+
+def test_a_long_name_is_shortened_and_meets_no_key():
+    instance = small("needle")
+    named = mb.Instance(instance.game, instance.policies, name="w" * 30 + " long" * 30)
+    picture = pictures.draw(named)
+    with style.paper_style():
+        assert everything_fits(picture.figure)
+        renderer = FigureCanvasAgg(picture.figure).get_renderer()
+        (title,) = picture.figure.texts
+        (key,) = picture.figure.legends
+        assert not title.get_window_extent(renderer).overlaps(key.get_window_extent(renderer))
 
 
 # --- every family ----------------------------------------------------------------------------

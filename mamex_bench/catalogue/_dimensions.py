@@ -338,8 +338,8 @@ def _followers(size: Floats, squares: Floats, mask: int) -> list[tuple[int, Inte
     order = useful[np.argsort(left[useful])]
     left = left[order]
     right = size[order].T
+    # Points of S drop out here.
     right = np.where(right > left * (1.0 + TIE), right, 0.0)
-    right[inside] = 0.0
     reached = np.maximum.accumulate(right, axis=1)
     before = np.full_like(reached, -1.0)
     before[:, 1:] = np.where(reached[:, :-1] > 0.0, reached[:, :-1], -1.0)

@@ -104,8 +104,7 @@ def _hypotheses(
     if isinstance(declared, Mapping) and declared.get("values") == "all":
         _known_keys(declared, VALUES, "hypotheses")
         options = {key: value for key, value in declared.items() if key != "values"}
-        values = value_class_of if dense else layered.layered_values
-        return _call("hypotheses", values, game, policies, **options), {}
+        return _call("hypotheses", value_class_of, game, policies, **options), {}
     raise InputError(f'hypotheses is {declared!r}: expected {{ net = F }} or {{ values = "all" }}')
 
 

@@ -15,6 +15,7 @@ from mamex_bench.model.hypotheses import ModelClass, ValueClass
 from mamex_bench.model.policies import PurePolicies
 
 VALUE_LIMIT = 4096
+ENTRY_LIMIT = 50_000_000  # numbers of one agent in a value class
 
 
 def stream(seed: int, *coordinates: str) -> np.random.Generator:
@@ -129,10 +130,11 @@ def value_class_of(
     """
     if isinstance(distractors, bool) or not isinstance(distractors, int) or distractors < 0:
         raise InputError(f"distractors is {distractors!r}: expected a whole number of at least 0")
-    if policies.size > VALUE_LIMIT:
+    most = min(VALUE_LIMIT, max(ENTRY_LIMIT // game.rewards[0].size, 1))
+    if policies.size > most:
         raise InputError(
             f"policies has {policies.size} joint members: a value class holds one hypothesis for "
-            f"each, expected at most {VALUE_LIMIT}"
+            f"each, expected at most {most} in this game"
         )
     every = np.stack(
         [

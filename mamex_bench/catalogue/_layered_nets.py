@@ -12,15 +12,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mamex_bench.catalogue._generators import VALUE_LIMIT, stream, within
+from mamex_bench.catalogue._generators import stream
 from mamex_bench.catalogue._nets import STAR
 from mamex_bench.errors import InputError
-from mamex_bench.model._arrays import Floats, positive_integer
-from mamex_bench.model.evaluation import policy_action_values
+from mamex_bench.model._arrays import positive_integer
 from mamex_bench.model.game import Game
-from mamex_bench.model.hypotheses import ModelClass, ValueClass
+from mamex_bench.model.hypotheses import ModelClass
 from mamex_bench.model.instance import Known
-from mamex_bench.model.policies import PurePolicies
 
 ENTRY_LIMIT = 100_000_000  # numbers in a class of models: 0.8 GB
 
@@ -84,46 +82,3 @@ def layered_star_known(game: Game, models: ModelClass) -> Known:
     )
     phi = float(np.arccos(np.clip(affinity, 0.0, 1.0)))
     return Known(float(np.sqrt(2.0) * np.sin(phi / 4.0)), STAR)
-
-
-def layered_values(
-    game: Game,
-    policies: PurePolicies,
-    distractors: int = 0,
-    seed: int = 0,
-    ridge: float = 1.0,
-) -> ValueClass:
-    """A value class that truly holds Q^{i,pi} of every agent i and joint pure policy pi.
-
-    Equal action values are kept once; `distractors` further hypotheses per agent are, in every
-    layer on its own, a random convex combination of two members.
-    """
-    if isinstance(distractors, bool) or not isinstance(distractors, int) or distractors < 0:
-        raise InputError(f"distractors is {distractors!r}: expected a whole number of at least 0")
-    N = game.rewards.shape[1]
-    if policies.size > VALUE_LIMIT or policies.size * N * game.actions > ENTRY_LIMIT:
-        most = min(VALUE_LIMIT, max(ENTRY_LIMIT // (N * game.actions), 1))
-        raise InputError(
-            f"policies has {policies.size} joint members: a value class holds one hypothesis for "
-            f"each, expected at most {most} in this game"
-        )
-    every = np.stack(
-        [
-            policy_action_values(game, policies.joint_actions(game, index))
-            for index in range(policies.size)
-        ]
-    )
-    layer = np.searchsorted(game.layers.first, np.arange(N), side="right") - 1
-    classes: list[Floats] = []
-    for i in range(game.agents):
-        keys = np.round(every[:, i].reshape(policies.size, -1), 12)
-        first = np.sort(np.unique(keys, axis=0, return_index=True)[1])
-        members = every[first, i].reshape(first.size, N, game.actions)
-        rng = stream(seed, "distractors", str(i))
-        pairs = rng.integers(first.size, size=(2, distractors, game.horizon))[:, :, layer]
-        weight = rng.random((distractors, game.horizon))[:, layer, None]
-        states = np.arange(N)
-        mixed = weight * members[pairs[0], states] + (1.0 - weight) * members[pairs[1], states]
-        shape = (-1, *game.table_shape, game.actions)
-        classes.append(np.concatenate([members, mixed]).reshape(shape))
-    return ValueClass(classes, "tabular", within(ridge, "ridge", 1e-300, 1e300))

@@ -25,16 +25,21 @@ the policies by them.
 Hence V(mu) = N (mu + 1) / 2 at integer mu, and the coefficient is N / 2 <= L (A - 1) / 2 for
 K -> infinity: linear in L, while the number of joint sequences is A^L.
 
-Regret. Without slip MAMEX plays one joint policy, whose code is live, until an episode fails; that
-refutes its code and all that share its first error, and a success refutes all but the truth. So at
-most N episodes fail, and the sum over agents is at most N: only one that errs alone could gain.
+Order of the policies. All agents but the last have the right sequence first. The last agent's are
+sorted by their first error, its step and then its action, and the right one comes last; the very
+first errs at step 0 alone. So in joint policy 0 exactly one agent errs and can gain by deviating
+(by 1, without slip). Where two agents err, nobody gains alone: that is a Nash equilibrium of
+value 0.
 
-Order of the policies. Joint policy 0 enters the right code except that the last agent errs at the
-first step: exactly one agent can gain by deviating (by 1, without slip). Without slip every joint
-policy is worth 0 under some live code, so a learner without optimism whose ties go to the lowest
-profile stays there. (With slip the least value over codes is the same for all joint policies only
-if the class holds all codes.) Where two agents err, nobody gains alone: that is a Nash equilibrium
-of value 0.
+Regret without slip, ties going to the lowest joint policy.
+
+  * Every joint policy is worth 0 under some live code, so a learner without optimism stays at
+    joint policy 0 for ever. (With slip the least value over codes is the same for all joint
+    policies only if the class holds all codes.)
+  * MAMEX plays the lowest joint policy whose code is live, until an episode fails; that refutes
+    its code and all that share its first error, and no others that are to come. So it goes through
+    the L (m - 1) first errors of the last agent, each for one episode at a regret of 1, and then
+    opens the lock (if the class holds their codes). In any order at most N episodes could fail.
 """
 
 from __future__ import annotations
@@ -90,7 +95,7 @@ def make(
     right = np.stack(np.unravel_index(code, counts))
     rng = stream(seed, "combination_lock", "policies")
     sequences = [
-        _sequences(own, count, m, rng, wrong_first=i == n - 1 and count > 1)
+        _sequences(own, count, m, rng, last=i == n - 1)
         for i, (own, count) in enumerate(zip(right, counts))
     ]
     class_stream = stream(seed, "combination_lock", "class")
@@ -150,26 +155,31 @@ def _codes(
     return codes, int(np.flatnonzero((codes == code).all(axis=1))[0])
 
 
-def _sequences(
-    right: Ints, actions: int, limit: int, rng: np.random.Generator, wrong_first: bool
-) -> Ints:
-    """(m, L): an agent's open-loop sequences, the first the right one or off at step 0."""
+def _sequences(right: Ints, actions: int, limit: int, rng: np.random.Generator, last: bool) -> Ints:
+    """(m, L): an agent's open-loop sequences; the last agent's by first error, the right one last.
+
+    The others' begin with the right one.
+    """
     L = right.size
-    base = np.eye(1, L, dtype=np.int64)[0] * wrong_first
     if actions**L <= limit:
-        digits = np.arange(actions**L)[:, None] // actions ** np.arange(L - 1, -1, -1) % actions
-        return (right + base + digits) % actions
-    alone = np.arange(1, actions)[:, None, None] * np.eye(L, dtype=np.int64)
-    first = [base, np.zeros(L, dtype=np.int64), *alone.reshape(-1, L)]
-    chosen = {each.tobytes(): each for each in first}
-    errors = itertools.cycle(itertools.product(range(1, actions), range(L)))
-    while len(chosen) < limit:
-        shift, step = next(errors)
-        digits = rng.integers(actions, size=L)
-        digits[:step], digits[step] = 0, shift
-        chosen.setdefault(digits.tobytes(), digits)
-    offsets = list(chosen.values())[:limit]
-    return (right + np.stack(offsets)) % actions
+        powers = actions ** np.arange(L - 1, -1, -1)
+        offsets = np.arange(actions**L)[:, None] // powers % actions
+    else:
+        alone = np.arange(1, actions)[:, None, None] * np.eye(L, dtype=np.int64)
+        first = [np.zeros(L, dtype=np.int64), *alone.reshape(-1, L)]
+        chosen = {each.tobytes(): each for each in first[:limit]}
+        errors = itertools.cycle(itertools.product(range(1, actions), range(L)))
+        while len(chosen) < limit:
+            shift, step = next(errors)
+            digits = rng.integers(actions, size=L)
+            digits[:step], digits[step] = 0, shift
+            chosen.setdefault(digits.tobytes(), digits)
+        offsets = np.stack(list(chosen.values()))
+    if last:
+        # Stable: of the same first error, the sequence that errs there alone stays first.
+        errs = [first_error(each, np.zeros_like(each)) or (L, 0) for each in offsets]
+        offsets = offsets[sorted(range(len(errs)), key=errs.__getitem__)]
+    return (right + offsets) % actions
 
 
 def certify(instance: Instance) -> list[Check]:

@@ -6,14 +6,11 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mamex_bench.cli.text import enumeration, hanging, table
 from mamex_bench.errors import InputError, MamexBenchError, NotApplicableError
 from mamex_bench.registry import Registry
-
-if TYPE_CHECKING:
-    pass
 
 ROOMS = {"games": "catalogue", "learners": "learners", "measures": "complexity", "claims": "claims"}
 

@@ -14,6 +14,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from mamex_bench.errors import ConvergenceError, InputError
 from mamex_bench.model._arrays import Floats
 from mamex_bench.model.game import MarkovGame
 from mamex_bench.model.instance import Instance
+from mamex_bench.model.policies import PurePolicies
 from mamex_bench.model.storage import replacing
 from mamex_bench.reporting import state_graph, style
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 FORMATS = (".png", ".svg", ".pdf")
 JOINT_LIMIT = 4096  # joint policies whose equilibrium is marked
 ENTRY_LIMIT = 50_000  # states times joint actions that backward induction is asked for
+_TITLE = 58  # letters that leave room for the key
 _CELLS = 12  # rows and columns up to which cells carry numbers
 _LEFT, _RIGHT, _TOP, _BOTTOM, _BETWEEN = 0.5, 0.66, 0.3, 0.42, 0.76  # inches
 _HEAT = 1.9  # inches, the height of a heat map
@@ -74,8 +77,8 @@ def save(picture: Picture, path: str | os.PathLike[str]) -> Path:
 
 def draw(item: Instance | MarkovGame, width: float = style.TWO_COLUMNS) -> Picture:
     """The picture of an instance, or of a game alone, `width` inches wide."""
-    instance = item if isinstance(item, Instance) else None
     game = item.game if isinstance(item, Instance) else item
+    instance = item if isinstance(item, Instance) else _one_shot(game)
     bands: list[Band] = []
     notes: list[str] = []
     if game.horizon > 1 or instance is None:
@@ -87,9 +90,20 @@ def draw(item: Instance | MarkovGame, width: float = style.TWO_COLUMNS) -> Pictu
             bands.append(_sizes_band(game))
     if instance is not None:
         bands.append(_payoff_band(instance))
-    title = instance.name if instance else repr(game)
+    title = f"{game.agents} agents, {game.states:,} states, {game.horizon} steps"
+    if isinstance(item, Instance):
+        title = shorten(item.name, _TITLE, placeholder=" ...")
     figure = _stacked(bands, title, width)
     return Picture(figure, " ".join([*(band.caption for band in bands), *notes]))
+
+
+def _one_shot(game: MarkovGame) -> Instance | None:
+    """A game of one step with every action as a policy; None for others, which have too many."""
+    if game.horizon > 1 or np.count_nonzero(game.initial) > 1:
+        return None
+    shape = game.reward.shape[1:-1]
+    tables = [np.arange(k).reshape(-1, *(1 for _ in shape)) for k in game.action_counts]
+    return Instance(game, PurePolicies([np.broadcast_to(t, (len(t), *shape)) for t in tables]))
 
 
 @dataclass(frozen=True)
@@ -165,7 +179,7 @@ def _graph_band(game: MarkovGame, width: float) -> Band:
 
 
 def _key(figure: Figure, width: float) -> None:
-    """Names of the two kinds of lines, in the corner above the graph."""
+    """Names of the two kinds of lines, right of the title."""
     from matplotlib.lines import Line2D
 
     names = (("possible, by uniform play", style.GREY), ("played in equilibrium", style.VERMILLION))
@@ -188,10 +202,13 @@ def _sizes_band(game: MarkovGame) -> Band:
     counts = state_graph.reached(game)
 
     def draw_sizes(figure: Figure, bottom: float, width: float) -> None:
-        axes = _axes(figure, _LEFT, bottom + _BOTTOM, width - _LEFT - 0.2, 1.5)
+        left = _LEFT + 0.15
+        axes = _axes(figure, left, bottom + _BOTTOM, width - left - 0.1, 1.5)
         from matplotlib.ticker import MaxNLocator
 
-        axes.bar(range(game.horizon), counts, color=style.BLUE, width=0.8)
+        bars = axes.bar(range(game.horizon), counts, color=style.BLUE, width=0.8)
+        if game.horizon <= state_graph.STEPS:
+            axes.bar_label(bars, [f"{count:,}" for count in counts], fontsize=style.SMALL)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("step")
         axes.set_ylabel("states that can be reached")

@@ -219,6 +219,8 @@ def draw(axes: Axes, graph: StateGraph, between: float) -> Any:
 
     def lines(weight: Floats, color: str, width: float, alpha: tuple[float, float]) -> None:
         chosen = weight > 1e-9
+        if not chosen.any():
+            return
         axes.add_collection(
             PathCollection(
                 curves(chosen),
