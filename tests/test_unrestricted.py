@@ -105,7 +105,8 @@ def test_values_against_the_tree_of_all_histories(seed, concept, counts, horizon
     assert (gaps >= profile.gaps(instance) - 1e-12).all()
     assert concept == "cce" or gaps.min() >= -1e-12
     low, high = profile.unrestricted_interval(instance)
-    assert (low <= gaps + 1e-12).all() and (gaps <= high + 1e-12).all()
+    assert (low <= gaps + 1e-12).all()
+    assert (gaps <= high + 1e-12).all()
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -291,7 +292,9 @@ def test_the_limit_is_refused_by_name_and_the_interval_holds_the_truth():
     profile = random_profile(instance, 3, "nash")
     gaps = profile.unrestricted_gaps(instance)
     low, high = profile.unrestricted_interval(instance)
-    assert (low <= gaps).all() and (gaps <= high).all() and (high > low).any()
+    assert (low <= gaps).all()
+    assert (gaps <= high).all()
+    assert (high > low).any()
     with pytest.raises(InputError, match=r"agent 1 to 10 joint policies .* more than 5 pairs"):
         profile.unrestricted_gaps(instance, limit=5)
     with pytest.raises(InputError, match="limit is 0"):
