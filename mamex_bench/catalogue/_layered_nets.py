@@ -15,7 +15,7 @@ import numpy as np
 from mamex_bench.catalogue._generators import stream
 from mamex_bench.catalogue._nets import STAR
 from mamex_bench.errors import InputError
-from mamex_bench.model._arrays import positive_integer
+from mamex_bench.model._arrays import Floats, Ints, positive_integer
 from mamex_bench.model.game import Game
 from mamex_bench.model.hypotheses import ModelClass
 from mamex_bench.model.instance import Known
@@ -56,12 +56,17 @@ def layered_net(
     models[0] = truth
     rng = stream(seed, "net")
     root = np.sqrt(truth)
+    rarest = _rarest(truth, rows)
     for f, delta in enumerate(np.geomspace(distance[0], distance[1], max(count - 1, 1))):
         if f + 1 == count:
             break
         # `_generators.towards` for rows of unequal lengths.
         weights = rng.exponential(size=truth.size) * (truth > 0.0)
         target = np.sqrt(weights / np.repeat(np.add.reduceat(weights, rows[:-1]), lengths))
+        cosine = np.clip(np.add.reduceat(root * target, rows[:-1]), 0.0, 1.0)
+        # Where the target is nearer than delta, go towards the least likely successor.
+        near = 1.0 - cosine < delta**2
+        target = np.where(np.repeat(near, lengths), rarest, target)
         cosine = np.clip(np.add.reduceat(root * target, rows[:-1]), 0.0, 1.0)
         tangent = target - np.repeat(cosine, lengths) * root
         length = np.sqrt(np.add.reduceat(np.square(tangent), rows[:-1]))
@@ -71,6 +76,17 @@ def layered_net(
         moved = np.square(np.maximum(moved, 0.0))
         models[f + 1] = moved / np.repeat(np.add.reduceat(moved, rows[:-1]), lengths)
     return ModelClass(models, truth=0)
+
+
+def _rarest(truth: Floats, rows: Ints) -> Floats:
+    """(nnz,): 1 at the first of the least likely possible entries of each row, else 0."""
+    lengths = np.diff(rows)
+    possible = np.where(truth > 0.0, truth, np.inf)
+    least = possible == np.repeat(np.minimum.reduceat(possible, rows[:-1]), lengths)
+    places = np.where(least, np.arange(truth.size), truth.size)
+    chosen = np.zeros(truth.size)
+    chosen[np.minimum.reduceat(places, rows[:-1])] = 1.0
+    return chosen
 
 
 def layered_star_known(game: Game, models: ModelClass) -> Known:
