@@ -30,6 +30,7 @@ def family(name: str, instance: Instance, parameters: Mapping[str, Any]) -> bool
         here = f", here {parameters[key]!r}" if key in parameters else ""
         rows.append((key, f"{default!r}{here}"))
     table(rows, indent=2)
+    print()
     item(instance)
     return _certificate(name, instance)
 
@@ -38,7 +39,7 @@ def item(item: Instance | MarkovGame) -> None:
     """An instance, or a game alone: sizes, units, values, policies, hypotheses, known constants."""
     instance = item if isinstance(item, Instance) else None
     game = item.game if isinstance(item, Instance) else item
-    _head(instance.name if instance else "a game alone")
+    print(instance.name if instance else "a game alone")
     rows = [
         ("agents", str(game.agents)),
         ("states", f"{game.states:,} at each of {game.horizon} steps"),
