@@ -206,6 +206,23 @@ def test_own_units_and_a_random_start_are_told(capsys, tmp_path):
     assert re.search(r"  nash +\(", out)
 
 
+def test_a_layered_game_is_shown(capsys, tmp_path):
+    game = mb.LayeredGame(
+        layer_offsets=[0, 1, 3],
+        indptr=[0, 1, 2, 2, 2, 2, 2],
+        next_state=[1, 2],
+        probability=[1.0, 1.0],
+        reward=np.array([[[0, 0], [0, 0], [1, 1]], [[0, 0], [1, 1], [1, 0]]]),
+        action_counts=(1, 2),
+    )
+    path = mb.save(game, tmp_path / "fork.npz")
+    code, out, _ = run(capsys, "show", str(path), "--picture", str(tmp_path / "fork.svg"))
+    assert code == 0
+    assert "  states       3 in 2 steps, 1 to 2 in each\n" in out
+    assert re.search(r"  nash +\(1, 1\)|  nash +\(0, 1\)", out)
+    assert "  State graph: " in out
+
+
 def test_values_of_a_game_too_large_are_left_out_with_a_reason(capsys, monkeypatch):
     from mamex_bench.cli import describe
 
@@ -251,6 +268,27 @@ def test_a_game_alone_can_be_shown_but_not_measured(capsys, tmp_path):
     assert code == 2
     assert one_sentence(err)
     assert "game alone" in err
+
+
+def test_a_gambit_file_is_shown(capsys, tmp_path):
+    path = tmp_path / "chicken.nfg"
+    mb.catalogue.to_nfg(mb.catalogue.make("matrix_game", game="chicken").game, path)
+    code, out, _ = run(capsys, "show", str(path), "--picture", str(tmp_path / "chicken.png"))
+    assert code == 0
+    assert "  own units    7 return + 0\n" in out
+    assert re.search(r"  ce +\(5\.25, 5\.25\)\n", out)
+    assert "Payoffs of every pair of policies" in out
+
+
+def test_a_game_of_openspiel_is_shown(capsys):
+    pytest.importorskip("pyspiel")
+    code, out, _ = run(capsys, "show", "openspiel:matrix_pd")
+    assert code == 0
+    assert re.search(r"  nash +\(1, 1\)\n", out)
+    assert out.endswith("picture: add --picture matrix_pd.png\n")
+    code, _, err = run(capsys, "show", "openspiel:matrix_pdd")
+    assert code == 2
+    assert one_sentence(err)
 
 
 @pytest.mark.parametrize(

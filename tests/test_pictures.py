@@ -112,6 +112,17 @@ def test_the_lock_is_opened_along_one_line():
     assert graph.value[graph.row == 1] == pytest.approx(0.0)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_layered_game_has_the_same_graph_without_names(seed):
+    game = sparse_game(seed, initial=[0.5, 0.5, 0, 0, 0, 0])
+    dense, layered = (state_graph.state_graph(each) for each in (game, game.layered()))
+    assert layered.names is None
+    for key in ("step", "start", "value", "lines", "possible", "played"):
+        np.testing.assert_allclose(getattr(layered, key), getattr(dense, key), atol=1e-12)
+    places = set(zip(layered.step.tolist(), layered.row.tolist()))
+    assert len(places) == layered.step.size, "no dot hides another"
+
+
 def crossings(row, lines, step):
     """Pairs of lines between the same steps that cross, counted one by one."""
     count = 0
@@ -224,6 +235,17 @@ def test_any_number_of_agents(counts, label):
     assert maps[0].get_images()[0].get_array().shape == (rows, columns)
     if label:
         assert [t.get_text() for t in maps[0].get_xticklabels()] == ["0,0", "0,1", "1,0", "1,1"]
+
+
+def test_layered_games_are_drawn_with_their_payoffs():
+    game = sparse_game(3).layered()
+    instance = mb.Instance(game, mb.PurePolicies.sample(game, (3, 4), seed=0))
+    picture = pictures.draw(instance)
+    assert picture.caption.startswith("State graph: ")
+    assert len(panels(picture.figure)) == 2
+    one_shot = mb.catalogue.make("matrix_game", game="chicken").game
+    payoffs = panels(pictures.draw(one_shot.layered()).figure)[0].get_images()[0].get_array()
+    np.testing.assert_allclose(payoffs, [[6, 2], [7, 0]], atol=1e-12)
 
 
 # --- what is too large -----------------------------------------------------------------------

@@ -15,7 +15,7 @@ from mamex_bench.errors import ConvergenceError
 from mamex_bench.model.instance import Instance
 
 if TYPE_CHECKING:
-    from mamex_bench.model.game import MarkovGame
+    from mamex_bench.model.game import Game
 
 ENTRIES = 20_000  # states times joint actions up to which backward induction takes about a second
 _FIRST = 8  # entries of a distribution that are written out
@@ -35,14 +35,14 @@ def family(name: str, instance: Instance, parameters: Mapping[str, Any]) -> bool
     return _certificate(name, instance)
 
 
-def item(item: Instance | MarkovGame) -> None:
+def item(item: Instance | Game) -> None:
     """An instance, or a game alone: sizes, units, values, policies, hypotheses, known constants."""
     instance = item if isinstance(item, Instance) else None
     game = item.game if isinstance(item, Instance) else item
     print(instance.name if instance else "a game alone")
     rows = [
         ("agents", str(game.agents)),
-        ("states", f"{game.states:,} at each of {game.horizon} steps"),
+        ("states", _states(game)),
         ("actions", " x ".join(map(str, game.action_counts))),
         ("first state", _distribution(game)),
         ("own units", _units(game)),
@@ -77,7 +77,14 @@ def _certificate(name: str, instance: Instance) -> bool:
     return all(check.holds for check in checks)
 
 
-def _distribution(game: MarkovGame) -> str:
+def _states(game: Game) -> str:
+    sizes = np.diff(game.layers.first)[:-1]
+    if sizes.min() == sizes.max():
+        return f"{sizes[0]:,} at each of {game.horizon} steps"
+    return f"{game.states:,} in {game.horizon} steps, {sizes.min():,} to {sizes.max():,} in each"
+
+
+def _distribution(game: Game) -> str:
     possible = np.flatnonzero(game.initial)
     if possible.size == 1:
         return f"state {possible[0]}"
@@ -86,7 +93,7 @@ def _distribution(game: MarkovGame) -> str:
     return ", ".join(f"state {s} with probability {game.initial[s]:.4g}" for s in possible)
 
 
-def _units(game: MarkovGame) -> str:
+def _units(game: Game) -> str:
     """How returns, sums of rewards in [0, 1], become the game's own."""
     scale, offset = game.units.scale, game.units.offset
     if (scale == 1.0).all() and (offset == 0.0).all():
@@ -102,8 +109,8 @@ def _ranges(instance: Instance) -> tuple[str, str]:
     return _tuple(own.min(axis=1)), _tuple(own.max(axis=1))
 
 
-def _values(game: MarkovGame) -> None:
-    entries = game.horizon * game.states * game.actions
+def _values(game: Game) -> None:
+    entries = game.rewards.shape[1] * game.actions
     if entries > ENTRIES:
         print(hanging("  ", f"left out: {entries:,} states times joint actions, above {ENTRIES:,}"))
         return

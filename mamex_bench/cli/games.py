@@ -6,12 +6,17 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mamex_bench.cli.text import enumeration, hanging, table
 from mamex_bench.errors import InputError, MamexBenchError, NotApplicableError
 from mamex_bench.registry import Registry
 
+if TYPE_CHECKING:
+    from mamex_bench.model.instance import Instance
+
+FILES = (".npz", ".nfg")
+OPENSPIEL = "openspiel:"
 ROOMS = {"games": "catalogue", "learners": "learners", "measures": "complexity", "claims": "claims"}
 
 
@@ -85,15 +90,15 @@ def show(options: argparse.Namespace) -> int:
 
         pictures.check_format(options.picture)
     item = _item(options)
-    family = not _is_file(options.game)
     sound = True
-    if family:
+    if _is_family(options.game):
         sound = describe.family(options.game, item, _parameters(options))
     else:
         describe.item(item)
     print()
     if options.picture is None:
-        print(f"picture: add --picture {Path(options.game).stem}.png")
+        stem = Path(options.game.removeprefix(OPENSPIEL).partition("(")[0]).stem
+        print(f"picture: add --picture {stem}.png")
     else:
         picture = pictures.draw(item)
         print(f"picture: {pictures.save(picture, options.picture)}")
@@ -107,7 +112,7 @@ def show(options: argparse.Namespace) -> int:
 def measure(options: argparse.Namespace) -> int:
     from mamex_bench import complexity
 
-    instance = _item(options, complete=True)
+    instance = _instance(options)
     print(instance)
     for name in complexity.names():
         extra = {"episodes": options.episodes} if name == "decoupling" else {}
@@ -121,8 +126,8 @@ def measure(options: argparse.Namespace) -> int:
 # --- shared ----------------------------------------------------------------------------------
 
 
-def _is_file(game: str) -> bool:
-    return game.endswith(".npz") or os.sep in game
+def _is_family(game: str) -> bool:
+    return not (game.endswith(FILES) or os.sep in game or game.startswith(OPENSPIEL))
 
 
 def _parameters(options: argparse.Namespace) -> dict[str, Any]:
@@ -131,16 +136,30 @@ def _parameters(options: argparse.Namespace) -> dict[str, Any]:
     return {**seed, **dict(options.set)}
 
 
-def _item(options: argparse.Namespace, complete: bool = False) -> Any:
-    """The game that the user names: of a family, or from a file, where it may stand alone."""
+def _item(options: argparse.Namespace) -> Any:
+    """The game that the user names: an instance, or a game alone from a file or OpenSpiel."""
     from mamex_bench import catalogue
     from mamex_bench.model import storage
 
-    parameters = _parameters(options)
-    if not _is_file(options.game):
-        return catalogue.make(options.game, **parameters)
+    name, parameters = options.game, _parameters(options)
+    if _is_family(name):
+        return catalogue.make(name, **parameters)
     if parameters:
         key = next(iter(parameters))
         option = "--seed" if key == "seed" else f"--set {key}"
-        raise InputError(f"{option}: {options.game!r} is a file, not a family")
-    return catalogue.load(options.game) if complete else storage.load(options.game)
+        raise InputError(f"{option}: {name!r} is not a family")
+    if name.startswith(OPENSPIEL):
+        return catalogue.from_openspiel(name.removeprefix(OPENSPIEL))
+    return catalogue.from_nfg(name) if name.endswith(".nfg") else storage.load(name)
+
+
+def _instance(options: argparse.Namespace) -> Instance:
+    from mamex_bench.model.instance import Instance
+
+    item = _item(options)
+    if not isinstance(item, Instance):
+        raise InputError(
+            f"{options.game!r} is a game alone: give it policies and hypotheses in a suite, or "
+            "with catalogue.complete"
+        )
+    return item

@@ -66,6 +66,7 @@ def parser() -> argparse.ArgumentParser:
         "combination_lock",
         "combination_lock --set length=4 --picture lock.svg",
         "mine.npz",
+        '"openspiel:matrix_pd"',
     )
     _game(sub)
     what = "write a picture too: .png, .svg or .pdf; the state graph and payoff heat maps"
@@ -126,7 +127,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _game(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("game", metavar="GAME", help="a family (see list games) or a .npz file")
+    what = "a family (see list games), a .npz or .nfg file, or openspiel:NAME(parameters)"
+    sub.add_argument("game", metavar="GAME", help=what)
     sub.add_argument("--seed", type=int, metavar="S", help="seed of the family (0)")
     sub.add_argument(
         "--set",

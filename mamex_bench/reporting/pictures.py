@@ -22,7 +22,7 @@ import numpy as np
 from mamex_bench.equilibria import solve
 from mamex_bench.errors import ConvergenceError, InputError
 from mamex_bench.model._arrays import Floats
-from mamex_bench.model.game import MarkovGame
+from mamex_bench.model.game import Game
 from mamex_bench.model.instance import Instance
 from mamex_bench.model.policies import PurePolicies
 from mamex_bench.model.storage import replacing
@@ -75,7 +75,7 @@ def save(picture: Picture, path: str | os.PathLike[str]) -> Path:
     return Path(path)
 
 
-def draw(item: Instance | MarkovGame, width: float = style.TWO_COLUMNS) -> Picture:
+def draw(item: Instance | Game, width: float = style.TWO_COLUMNS) -> Picture:
     """The picture of an instance, or of a game alone, `width` inches wide."""
     game = item.game if isinstance(item, Instance) else item
     instance = item if isinstance(item, Instance) else _one_shot(game)
@@ -97,7 +97,7 @@ def draw(item: Instance | MarkovGame, width: float = style.TWO_COLUMNS) -> Pictu
     return Picture(figure, " ".join([*(band.caption for band in bands), *notes]))
 
 
-def _one_shot(game: MarkovGame) -> Instance | None:
+def _one_shot(game: Game) -> Instance | None:
     """A game of one step with every action as a policy; None for others, which have too many."""
     if game.horizon > 1 or np.count_nonzero(game.initial) > 1:
         return None
@@ -138,20 +138,20 @@ def _axes(figure: Figure, left: float, bottom: float, width: float, height: floa
 # --- states ----------------------------------------------------------------------------------
 
 
-def _too_large(game: MarkovGame) -> str | None:
+def _too_large(game: Game) -> str | None:
     """Why a state graph would not be readable, or None."""
     if game.horizon > state_graph.STEPS:
         return f"{game.horizon} steps, at most {state_graph.STEPS} are drawn"
     tallest = int(state_graph.reached(game).max())
     if tallest > state_graph.ROWS:
         return f"{tallest:,} states in one step, at most {state_graph.ROWS} are drawn"
-    entries = game.horizon * game.states * game.actions
+    entries = game.rewards.shape[1] * game.actions
     if entries > ENTRY_LIMIT:
         return f"{entries:,} states times joint actions, at most {ENTRY_LIMIT:,} are solved"
     return None
 
 
-def _graph_band(game: MarkovGame, width: float) -> Band:
+def _graph_band(game: Game, width: float) -> Band:
     graph = state_graph.state_graph(game)
     height, between = state_graph.size(graph, width)
 
@@ -198,7 +198,7 @@ def _key(figure: Figure, width: float) -> None:
     )
 
 
-def _sizes_band(game: MarkovGame) -> Band:
+def _sizes_band(game: Game) -> Band:
     counts = state_graph.reached(game)
 
     def draw_sizes(figure: Figure, bottom: float, width: float) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mamex_bench.equilibria import backward_induction
-from mamex_bench.model.game import MarkovGame
+from mamex_bench.model.game import Game, MarkovGame
 from mamex_bench.reporting import style
 
 if TYPE_CHECKING:
@@ -71,28 +71,29 @@ class Transitions:
         return V[:, : self.decided]
 
 
-def transitions(game: MarkovGame) -> Transitions:
+def transitions(game: Game) -> Transitions:
     """The positive entries of a game."""
-    H, S, _, _ = game.transition.shape
-    h, s, a, t = np.nonzero(game.transition)
+    layers, A = game.layers, game.actions
+    rows = np.repeat(np.arange(layers.rows.size - 1), np.diff(layers.rows))
+    positive = game.probability > 0.0
     return Transitions(
-        first=np.arange(H + 2) * S,
-        source=h * S + s,
-        action=a,
-        target=(h + 1) * S + t,
-        probability=game.transition[h, s, a, t],
-        named=True,
+        first=layers.first,
+        source=rows[positive] // A,
+        action=rows[positive] % A,
+        target=layers.following[positive].astype(np.int64),
+        probability=game.probability[positive],
+        named=isinstance(game, MarkovGame),
     )
 
 
-def reached(game: MarkovGame) -> Ints:
+def reached(game: Game) -> Ints:
     """(H,): how many states can be reached at every step."""
     graph = transitions(game)
     mass, _ = graph.pushed(game.initial, _uniform(graph, game))
     return np.array([(part > 0.0).sum() for part in np.split(mass, graph.first[1:-2])])
 
 
-def _uniform(graph: Transitions, game: MarkovGame) -> Floats:
+def _uniform(graph: Transitions, game: Game) -> Floats:
     return np.full((graph.decided, game.actions), 1.0 / game.actions)
 
 
@@ -124,11 +125,10 @@ class StateGraph:
         return len(self.names) if self.names else int(self.row.max()) + 1
 
 
-def state_graph(game: MarkovGame) -> StateGraph:
+def state_graph(game: Game) -> StateGraph:
     """The graph of all states that can be reached, under backward induction's equilibrium."""
     graph = transitions(game)
     N, H = graph.decided, game.horizon
-    rewards = game.reward.reshape(game.agents, N, game.actions)
     uniform = _uniform(graph, game)
     play = backward_induction(game, CONCEPT).policy.joint.reshape(N, game.actions)
     mass, possible = graph.pushed(game.initial, uniform)
@@ -151,8 +151,8 @@ def state_graph(game: MarkovGame) -> StateGraph:
         row = row.astype(np.float64)
     else:
         row = _ordered(step, lines, H)
-    V = graph.values(rewards, play)[:, kept]
-    total = np.einsum("n,nxa->xa", game.units.scale, rewards)[kept]
+    V = graph.values(game.rewards, play)[:, kept]
+    total = np.einsum("n,nxa->xa", game.units.scale, game.rewards)[kept]
     opposed = game.agents == 2 and np.ptp(total) <= 1e-9 * max(1.0, np.abs(total).max())
     start = np.zeros(N)
     start[: game.initial.size] = game.initial
