@@ -16,6 +16,7 @@ from mamex_bench.catalogue import _populations as populations
 from mamex_bench.catalogue._behaviour import own_behaviour, own_tree, plain_actions, sampled
 from mamex_bench.catalogue._generators import value_class_of
 from mamex_bench.catalogue._layered_nets import layered_net, layered_star_known
+from mamex_bench.catalogue._least_exploitable import Selection
 from mamex_bench.catalogue._nets import star_known
 from mamex_bench.catalogue._populations import closure, constant_sum
 from mamex_bench.equilibria import backward_induction
@@ -160,8 +161,7 @@ def test_mixtures_are_the_least_exploitable_of_their_rows():
     game = MarkovGame(game.transition, game.reward, (2, 2))  # starts in state 0
     rng = np.random.default_rng(0)
     pool = rng.integers(2, size=(5, 4))
-    maker = populations._Maker(game, 5, "nash", 0, 10_000, backward_induction(game, "nash"))
-    selection = populations._Selection(maker, 0, pool)
+    selection = Selection(game, 0, pool, np.zeros(4, dtype=int), 5, 10_000)
     selection.answer(np.arange(5), np.full(5, 0.2))
     exploited, x, _ = selection.mixture(np.arange(5), 1.0)
     histories = [(), *itertools.product(range(4), range(2))]

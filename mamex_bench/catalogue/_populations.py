@@ -52,6 +52,7 @@ from mamex_bench.catalogue._behaviour import (
     sampled,
 )
 from mamex_bench.catalogue._generators import stream
+from mamex_bench.catalogue._least_exploitable import CLOSED, Selection
 from mamex_bench.equilibria.backward_induction import BackwardInduction, backward_induction
 from mamex_bench.equilibria.oracle import solve
 from mamex_bench.errors import InputError
@@ -64,7 +65,6 @@ from mamex_bench.model.policies import PurePolicies
 from mamex_bench.model.profiles import ClassProfile
 from mamex_bench.model.unrestricted import (
     NODE_LIMIT,
-    best_response,
     deviation_weights,
     markov_response,
     others_tables,
@@ -72,9 +72,6 @@ from mamex_bench.model.unrestricted import (
     unrestricted_values,
 )
 
-CLOSED = 1e-9  # a gap of this size counts as none
-COLUMNS = 60  # best responses for one mixture, at most
-WORK = 4_000_000  # nodes of best responses for one agent, about
 SAMPLES = 2  # samples in the pool, in multiples of the size
 SOURCE = "computed: catalogue/_populations"
 
@@ -267,7 +264,9 @@ class _Maker:
         tables, marginals = [], []
         for agent in range(2):
             pool, trees = self.pool(agent)
-            rows, weights = _Selection(self, agent, pool).choose(trees)
+            default = own_behaviour(self.game, self.joint(), 1 - agent).argmax(axis=1)
+            chosen = Selection(self.game, agent, pool, default, self.size, self.limit)
+            rows, weights = chosen.choose(trees)
             tables.append(pool[rows])
             marginals.append(weights / weights.sum())
         return self.finish(tables, np.outer(*marginals), "least exploitable")
@@ -345,70 +344,6 @@ class _Maker:
         # Only what the best of the equilibria was over: later additions did not help.
         kept = [np.stack(own[:m]) for own, m in zip(tables, x.shape)]
         return self.finish(kept, x, "double oracle")
-
-
-class _Selection:
-    """Rows of a pool, mixed so that the opponent's best response among all policies gets little."""
-
-    def __init__(self, maker: _Maker, agent: int, pool: Ints) -> None:
-        self.maker, self.pool, self.opponent = maker, pool, 1 - agent
-        self.others = np.ascontiguousarray(pool * maker.game.strides[agent])
-        behaviour = own_behaviour(maker.game, maker.joint(), self.opponent)
-        self.default = behaviour.argmax(axis=1)
-        self.columns: list[Floats] = []  # what some policy of the opponent gets against each row
-
-    def answer(self, rows: Ints, x: Floats) -> tuple[float, int]:
-        """What a best response to rows mixed by x gets, and its nodes; it joins the columns."""
-        weights = np.zeros(len(self.pool))
-        weights[rows] = x
-        game, limit = self.maker.game, self.maker.limit
-        found = best_response(game, self.opponent, self.others, weights, limit)
-        self.columns.append(found.against(self.others, self.default))
-        return found.value, found.nodes + weights.size
-
-    def mixture(self, rows: Ints, share: float) -> tuple[float, Floats, Floats]:
-        """Least that a best response gets; the mixture; what the columns' mixture gets from each.
-
-        The matrix game of the rows against the columns gives both mixtures. Its value is at most
-        what the best response to the rows' mixture gets, and when they are equal no mixture of the
-        rows is less exploitable. Ends there, or when a share of the work is spent.
-        """
-        best, kept, met = np.inf, np.full(rows.size, 1.0 / rows.size), np.zeros(len(self.pool))
-        spent = 0
-        for calls in range(COLUMNS):
-            U = np.stack(self.columns, axis=1)
-            solved = solve(np.stack([-U[rows], U[rows]]), "nash")
-            x, y = solved.marginals
-            met = U @ y
-            value, nodes = self.answer(rows, x)
-            spent += nodes
-            if value < best:
-                best, kept = value, x
-            if value <= solved.value[1] + CLOSED or (calls > 1 and spent > share * WORK):
-                break
-        return best, kept, met
-
-    def choose(self, trees: list[tuple[Ints, Floats]]) -> tuple[Ints, Floats]:
-        """Rows and weights: the best two trees to begin with, then rows one by one."""
-        size = self.maker.size
-        order = np.argsort([self.answer(*tree)[0] for tree in trees], kind="stable")[:2]
-        best = min(
-            ((*self.mixture(trees[k][0], 1 / 8)[:2], trees[k][0]) for k in order),
-            key=lambda found: found[0],
-        )
-        rows = best[2][best[1] > 1e-9]
-        while rows.size < size:
-            batch = min(max(1, size // 8), size - rows.size)
-            value, _, met = self.mixture(rows, 1 / 16)
-            gains = value - met
-            gains[rows] = 0.0
-            new = np.argsort(-gains, kind="stable")[:batch]
-            new = new[gains[new] > CLOSED]
-            if new.size == 0:
-                break
-            rows = np.concatenate([rows, new])
-        value, x, _ = self.mixture(rows, 1 / 4)
-        return (rows, x) if value < best[0] else (best[2], best[1])
 
 
 def _plain(least: Ints, table: Ints) -> Ints:
