@@ -96,7 +96,8 @@ class ModelConcentration(Concentration):
 
     Attributes:
         size: |F|.
-        steps: H', the steps at which the models are not all alike; the others say nothing.
+        steps: H', the steps at which the models are not all alike and which the loss does not
+            ignore; the others say nothing.
     """
 
     size: int
@@ -119,8 +120,10 @@ class ValueConcentration(Concentration):
         sizes: |F_i|, per agent.
         joint_policies: |Pi|.
         step_bounds: (n, H), B_h per agent.
-        random_cells: (H,), state-action pairs that the policy class reaches and whose next state
-            is random and matters; elsewhere the truth's targets carry no noise.
+        random_cells: (H,), state-action pairs that the policy class reaches and whose reward, or
+            next state that matters, is random; elsewhere the truth's targets carry no noise.
+
+    Steps that the loss ignores have step bounds, cells and norms of 0.
         ranks: (H,), ranks of the features; None for tabular completion.
         feature_norms: (H,), largest |phi_h|.
         truth_norms: (n, H), at least |theta*_h| for every joint policy.
@@ -226,6 +229,8 @@ def _build(instance: Instance, classes: Hypotheses, name: str | None) -> Concent
             size=classes.size,
             steps=_steps(game, classes),
         )
+    heard = np.ones(H)
+    heard[list(classes.ignored_steps)] = 0.0
     tabular = ValueConcentration(
         c=MODEL_FREE_RATE,
         R=R,
@@ -236,8 +241,8 @@ def _build(instance: Instance, classes: Hypotheses, name: str | None) -> Concent
         kind="squared Bellman error, tabular completion",
         sizes=classes.sizes,
         joint_policies=instance.policies.size,
-        step_bounds=classes.step_bounds(game),
-        random_cells=random_cells(instance),
+        step_bounds=classes.step_bounds(game) * heard,
+        random_cells=random_cells(instance) * heard,
     )
     if classes.features is None:
         return tabular
@@ -256,24 +261,29 @@ def _build(instance: Instance, classes: Hypotheses, name: str | None) -> Concent
         kind="squared Bellman error, linear completion",
         ranks=np.array([float(np.linalg.matrix_rank(span)) for span in spans]),
         feature_norms=np.array([np.linalg.norm(span, axis=1).max() for span in spans]),
-        truth_norms=truth_norms,
-        target_norms=target_norms,
+        truth_norms=truth_norms * heard,
+        target_norms=target_norms * heard,
         ridge=classes.ridge,
     )
 
 
 def _steps(game: Game, classes: ModelClass) -> int:
-    """Number of layers in which some entry differs between models."""
+    """Number of layers in which models differ, of those that the loss does not ignore."""
     layers = game.layers
-    begin = layers.rows[layers.first[: game.horizon] * layers.actions]
-    differs = np.ptp(classes.probabilities, axis=0) > 0.0
-    return int(np.logical_or.reduceat(differs, begin).sum())
+    varies = np.ptp(classes.probabilities, axis=0) > 0.0
+    differs = np.logical_or.reduceat(varies, layers.rows[:-1])
+    if classes.means is not None:
+        differs |= (np.ptp(classes.means, axis=0) > 0.0).any(axis=0).reshape(-1)
+    steps = np.logical_or.reduceat(differs, layers.first[: game.horizon] * layers.actions)
+    steps[list(classes.ignored_steps)] = False
+    return int(steps.sum())
 
 
 def random_cells(instance: Instance) -> Floats:
-    """(H,): pairs (s, a) reachable under the policy class with a random next state that matters.
+    """(H,): pairs (s, a) reachable under the policy class whose target is random.
 
-    The last step has none: its target is the known reward.
+    That of the last step is the reward; at the others the next state may be random too. Rewards are
+    if they are not known and their mean is neither 0 nor 1.
     """
     game, policies = instance.game, instance.policies
     layers, H = game.layers, game.horizon
@@ -283,9 +293,11 @@ def random_cells(instance: Instance) -> Floats:
         own = np.zeros((states.size, count), dtype=bool)
         own[np.arange(states.size), table] = True
         played = (played[:, :, None] & own[:, None]).reshape(states.size, -1)
-    noisy = np.maximum.reduceat(game.probability, layers.rows[:-1]) < 1.0
-    random = (states & played & noisy.reshape(played.shape)).sum(axis=1)
-    random[layers.first[H - 1] :] = 0
+    noisy = (np.maximum.reduceat(game.probability, layers.rows[:-1]) < 1.0).reshape(played.shape)
+    noisy[layers.first[H - 1] :] = False
+    if game.random_rewards:
+        noisy |= ((game.rewards > 0.0) & (game.rewards < 1.0)).any(axis=0)
+    random = (states & played & noisy).sum(axis=1)
     cells: Floats = np.add.reduceat(random, layers.first[:H]).astype(np.float64)
     return cells
 

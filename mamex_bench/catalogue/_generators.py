@@ -89,6 +89,10 @@ def model_net(
     target row: (1 - floor) Dirichlet(1) on the support of the true row + floor uniform on all
     states. With floor = 0 all models have the truth's support, and rows with a single successor
     stay as they are.
+
+    Where rewards are random, models include their means, and delta_f is the distance of next state
+    and rewards jointly: each of the n + 1 independent parts lies at the same distance. The mean of
+    a reward moves towards a random one, or if that is too near towards the farther of 0 and 1.
     """
     count = positive_integer(size, "size")
     if np.shape(distance) != (2,) or not 0.0 < distance[0] <= distance[1] < 1.0:
@@ -101,17 +105,31 @@ def model_net(
     models[0] = game.transition
     candidates = game.transition if floor > 0.0 else np.where(support, game.transition, np.inf)
     rarest = np.eye(game.states)[candidates.argmin(axis=-1)]
-    rng = stream(seed, "net")
+    rng, coins = stream(seed, "net"), stream(seed, "net", "rewards")
+    means = np.broadcast_to(game.reward, (count, *game.reward.shape)).copy()
     for f, delta in enumerate(np.geomspace(distance[0], distance[1], max(count - 1, 1))):
         if f + 1 == count:
             break
+        if game.random_rewards:
+            # The parts' affinities 1 - D_H^2 multiply to 1 - delta^2.
+            delta = np.sqrt(1.0 - (1.0 - delta**2) ** (1.0 / (1 + game.agents)))
+            means[f + 1] = _moved_means(game.reward, coins.random(game.reward.shape), delta)
         weights = rng.exponential(size=game.transition.shape) * support
         inside = weights / weights.sum(axis=-1, keepdims=True)
         targets = (1 - floor) * inside + floor / game.states
         cosine = np.sqrt(game.transition * targets).sum(axis=-1, keepdims=True)
         targets = np.where(1.0 - cosine < delta**2, rarest, targets)
         models[f + 1] = towards(game.transition, targets, delta)
-    return ModelClass(models, truth=0)
+    return ModelClass(models, truth=0, rewards=means if game.random_rewards else None)
+
+
+def _moved_means(means: Floats, targets: Floats, distance: float) -> Floats:
+    """Means of 0/1 rewards at a Hellinger distance from `means`, towards `targets` or beyond."""
+    p, q = (np.stack([1.0 - m, m], axis=-1) for m in (means, targets))
+    near = 1.0 - np.sqrt(p * q).sum(axis=-1) < distance**2
+    farther = np.where(means < 0.5, 1.0, 0.0)
+    q = np.where(near[..., None], np.stack([1.0 - farther, farther], axis=-1), q)
+    return towards(p, q, distance)[..., 1]
 
 
 def value_class_of(

@@ -27,6 +27,32 @@ def squared_hellinger(p: Floats, q: Floats) -> Floats:
     return distance
 
 
+def bernoulli(means: Floats) -> Floats:
+    """(..., 2): probabilities of the rewards 0 and 1."""
+    return np.stack([1.0 - means, means], axis=-1)
+
+
+def truth_of(instance: Instance, models: ModelClass) -> ModelClass:
+    """The true model alone, in the form of `models`."""
+    game = instance.dense
+    rewards = None if models.rewards is None else game.reward[None]
+    return ModelClass(game.transition[None], 0, rewards)
+
+
+def model_squares(models: ModelClass, other: ModelClass) -> Floats:
+    """(F, H, S, A): D_H^2 of the rows of every model from those of a class of one model.
+
+    Of next state and rewards jointly, where models have rewards: the affinities 1 - D_H^2 of
+    independent parts multiply.
+    """
+    squares = squared_hellinger(models.transitions, other.transitions[0])
+    if models.rewards is not None and other.rewards is not None:
+        parts = squared_hellinger(bernoulli(models.rewards), bernoulli(other.rewards[0]))
+        for part in np.moveaxis(parts, 1, 0):
+            squares = squares + part - squares * part
+    return squares
+
+
 def joint_tables(instance: Instance) -> Ints:
     """(M, H, S): joint actions of every joint pure policy."""
     game, policies = instance.dense, instance.policies
@@ -41,17 +67,17 @@ def discrepancies(
 ) -> Floats:
     """(F, M): l_f(q) = sum_h E_q D_H^2(P_f, P*) of every model under every joint pure policy.
 
-    Without the term of `ignored_step`, if one is given.
+    Without the terms of `ignored_step`, if one is given, and of steps that the class ignores.
     """
-    game, models = instance.dense, models_of(instance, name).transitions
-    distance = squared_hellinger(models, game.transition)
+    game, models = instance.dense, models_of(instance, name)
+    distance = model_squares(models, truth_of(instance, models))
     tables = joint_tables(instance)
     states = np.arange(game.states)
     visits = np.broadcast_to(game.initial, (len(tables), game.states))
-    out = np.zeros((len(models), len(tables)))
+    out = np.zeros((models.size, len(tables)))
     for h in range(game.horizon):
         # (F, M, S) one step at a time
-        if h != ignored_step:
+        if h != ignored_step and h not in models.ignored_steps:
             out += np.einsum("fms,ms->fm", distance[:, h, states, tables[:, h]], visits)
         visits = np.einsum("ms,mst->mt", visits, game.transition[h, states, tables[:, h]])
     return out

@@ -14,6 +14,11 @@ the truth is within half of the largest angle phi of that member's rows, at t >=
 Vectors at angle a have D_H = sqrt(1 - cos a) = sqrt(2) sin(a/2): the class covers its star with
 radius sqrt(2) sin(phi/4), phi the largest angle of all members: about half the greatest distance.
 
+Where rewards are random, models include their means, and rows are those of next state and rewards
+jointly: independent parts j, whose affinities 1 - D_H^2 = cos(phi_j) multiply. The arc moves every
+part by the same share of its angle. By the same two cases, as cosines fall, the radius is at most
+sqrt(1 - prod_j cos(phi_j / 2)), the largest over members and rows.
+
 **Simplices.** P_theta = sum_j theta_j P_j, theta in the simplex of R^d, is covered by the thetas
 whose entries are multiples of 1/N. Rounding N theta down leaves fractions that sum to a whole
 number k < d; round up the k largest. The d - k others sum to at most k (d - k)/d, so
@@ -39,7 +44,13 @@ import numpy as np
 
 from mamex_bench.catalogue._certificate import Check
 from mamex_bench.catalogue._generators import at_least, within
-from mamex_bench.catalogue._losses import models_of, squared_hellinger
+from mamex_bench.catalogue._losses import (
+    bernoulli,
+    model_squares,
+    models_of,
+    squared_hellinger,
+    truth_of,
+)
 from mamex_bench.model._arrays import Floats, Ints, positive_integer
 from mamex_bench.model.hypotheses import ModelClass
 from mamex_bench.model.instance import Instance, Known
@@ -58,9 +69,15 @@ def model_distance(models: Floats, other: Floats) -> Floats:
 def star_radius(models: ModelClass) -> float:
     """Covering radius of the star of a class that holds the truth, an upper bound."""
     truth = at_least(-1 if models.truth is None else models.truth, 0, "truth")
-    greatest = float(model_distance(models.transitions, models.transitions[truth]).max())
-    # D_H = sqrt(2) sin(phi / 2), radius = sqrt(2) sin(phi / 4)
-    return float(np.sqrt(2.0) * np.sin(0.5 * np.arcsin(greatest / np.sqrt(2.0))))
+    if models.rewards is None:
+        greatest = float(model_distance(models.transitions, models.transitions[truth]).max())
+        # D_H = sqrt(2) sin(phi / 2), radius = sqrt(2) sin(phi / 4)
+        return float(np.sqrt(2.0) * np.sin(0.5 * np.arcsin(greatest / np.sqrt(2.0))))
+    rewards = squared_hellinger(bernoulli(models.rewards), bernoulli(models.rewards[truth]))
+    parts = [squared_hellinger(models.transitions, models.transitions[truth])]
+    # cos(phi) = 1 - D_H^2, cos(phi / 2) = sqrt((1 + cos(phi)) / 2)
+    halves = [np.sqrt(1.0 - part / 2.0) for part in (*parts, *np.moveaxis(rewards, 1, 0))]
+    return float(np.sqrt(1.0 - np.prod(halves, axis=0).min()))
 
 
 def star_known(models: ModelClass) -> Known:
@@ -75,14 +92,29 @@ def finite_known(complete: bool, what: str, distance: float = 1.0) -> Known:
 
 def star_checks(instance: Instance, name: str | None = None) -> list[Check]:
     """Middles of the longest arcs lie within the stated radius of a member."""
-    models = models_of(instance, name).transitions
-    truth = instance.dense.transition
-    longest = np.argsort(-model_distance(models, truth), kind="stable")[:MIDPOINTS]
-    middle = np.sqrt(models[longest]) + np.sqrt(truth)
-    middle = np.square(middle / np.linalg.norm(middle, axis=-1, keepdims=True))
-    nearest = max(float(model_distance(models, each).min()) for each in middle)
+    models = models_of(instance, name)
+    truth = truth_of(instance, models)
+    length = model_squares(models, truth).max(axis=(1, 2, 3))
+    nearest = 0.0
+    for f in np.argsort(-length, kind="stable")[:MIDPOINTS]:
+        squares = model_squares(models, _middle(models, int(f), truth))
+        nearest = max(nearest, float(np.sqrt(squares.max(axis=(1, 2, 3)).min())))
     radius = instance.known["covering_radius"].value
     return [Check("distance of arcs' middles from the nearest model", nearest, "<=", radius)]
+
+
+def _middle(models: ModelClass, f: int, truth: ModelClass) -> ModelClass:
+    """The middle of the arc from the truth to model f, part by part."""
+
+    def between(p: Floats, q: Floats) -> Floats:
+        total = np.sqrt(p) + np.sqrt(q)
+        middle: Floats = np.square(total / np.linalg.norm(total, axis=-1, keepdims=True))
+        return middle
+
+    rewards = None
+    if models.rewards is not None and truth.rewards is not None:
+        rewards = between(bernoulli(models.rewards[f]), bernoulli(truth.rewards[0]))[None, ..., 1]
+    return ModelClass(between(models.transitions[f], truth.transitions[0])[None], 0, rewards)
 
 
 def simplex_net(dimension: int, resolution: int) -> Floats:

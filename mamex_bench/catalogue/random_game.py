@@ -32,6 +32,11 @@ Hypotheses are a net around the truth at graded Hellinger distances (see
 `_generators.model_net`): for branching > 1 every model has the truth's support; for branching = 1,
 where the truth is deterministic, targets carry a floor of 5 % uniform.
 
+Rewards. "known": r_i is paid for sure, and learners know it. "random": r_i is the probability that
+1 is paid, else 0, independently; learners do not know it, and the models of the net include their
+own, at graded Hellinger distances of next state and rewards jointly. The class "values" holds Q of
+every joint policy.
+
 Values are not known in advance, and random games are easy: after a few episodes regret stops
 growing and few hypotheses stay alive.
 """
@@ -43,15 +48,23 @@ from collections.abc import Sequence
 import numpy as np
 
 from mamex_bench.catalogue._certificate import Check
-from mamex_bench.catalogue._generators import model_net, per_agent, stream, within
+from mamex_bench.catalogue._generators import (
+    model_net,
+    per_agent,
+    stream,
+    value_class_of,
+    within,
+)
 from mamex_bench.catalogue._nets import star_checks, star_known
 from mamex_bench.errors import InputError
 from mamex_bench.model._arrays import Floats, positive_integer
 from mamex_bench.model.game import MarkovGame, Units
+from mamex_bench.model.hypotheses import Hypotheses
 from mamex_bench.model.instance import Instance, Known
 from mamex_bench.model.policies import PurePolicies
 
 SOURCE = "proved in the docstring of random_game"
+REWARDS = ("known", "random")
 INTERESTS = ("general", "common", "zero_sum", "anti_correlated", "potential")
 # How far payoffs may be from the structure named; the entry that `known` holds says which it is.
 DEFECTS = {
@@ -71,6 +84,7 @@ def make(
     horizon: int = 3,
     branching: int = 3,
     interests: str = "general",
+    rewards: str = "known",
     own: float = 0.3,
     policies: int | Sequence[int] = 8,
     models: int = 64,
@@ -84,6 +98,7 @@ def make(
         actions, policies: per agent, or one number for all; counts may differ.
         branching: successors of each state and joint action, at most `states`.
         interests: "general", "common", "zero_sum", "anti_correlated" or "potential".
+        rewards: "known", or "random": 0 or 1, with probabilities that are to be learnt.
         own: w of anti_correlated games, the share of an agent's own noise, in [0, 1].
         models: size of the net, the truth at index 0.
         distance: least and greatest Hellinger distance from the truth.
@@ -98,6 +113,8 @@ def make(
         raise InputError(f"interests is {interests!r}: choose one of {', '.join(INTERESTS)}")
     if interests == "zero_sum" and n == 1:
         raise InputError("interests is 'zero_sum' but agents is 1: expected at least 2 agents")
+    if rewards not in REWARDS:
+        raise InputError(f"rewards is {rewards!r}: choose one of {', '.join(REWARDS)}")
     A = int(np.prod(counts))
     transition = sparse_rows(stream(seed, "random_game", "transition"), (H, S, A), S, b)
     u = stream(seed, "random_game", "rewards").random((n, H, S, A))
@@ -113,17 +130,23 @@ def make(
         reward = _potential(u[0], transition, counts, stream(seed, "random_game", "potential"))
     else:
         reward = u
-    game = MarkovGame(transition, reward, counts, np.full(S, 1.0 / S), units)
+    random, initial = rewards == "random", np.full(S, 1.0 / S)
+    game = MarkovGame(transition, reward, counts, initial, units, random_rewards=random)
     net = model_net(game, models, seed, distance, floor=0.05 if b == 1 else 0.0)
+    played = PurePolicies.sample(game, tables, seed)
+    hypotheses: dict[str, Hypotheses] = {"models": net}
+    if random:
+        hypotheses["values"] = value_class_of(game, played)
     known = {"branching": Known(b, SOURCE), "covering_radius": star_known(net)}
     if interests in DEFECTS:
         slack = w * H if interests == "anti_correlated" else 0.0
         known[f"{interests}_defect"] = Known(slack, SOURCE)
     prefix = "" if interests == "general" else f"{interests}, "
+    prefix += "random rewards, " if random else ""
     return Instance(
         game,
-        PurePolicies.sample(game, tables, seed),
-        net,
+        played,
+        hypotheses,
         name=f"random_game({prefix}agents={n}, states={S}, branching={b})",
         known=known,
     )
@@ -160,6 +183,9 @@ def certify(instance: Instance) -> list[Check]:
     game, known = instance.dense, instance.known
     most = float((game.transition > 0.0).sum(axis=-1).max())
     checks = [Check("successors of a state and action", most, "==", known["branching"].value)]
+    if game.random_rewards:
+        inside = float(((game.reward > 0.0) & (game.reward < 1.0)).mean())
+        checks.append(Check("share of rewards that are random", inside, "==", 1.0))
     for interests, statement in DEFECTS.items():
         slack = known.get(f"{interests}_defect")
         if slack is not None:

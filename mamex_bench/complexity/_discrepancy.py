@@ -5,14 +5,15 @@ A pair (f, pi) has the error e(f, pi) = V_f^{i,pi} - V^{i,pi} and, under data po
     D(q; f, pi) = sum_h E_q D_H^2(P_f, P*)                   (models: does not depend on pi)
     D(q; f, pi) = sum_h E_q (f_h - T_h^{i,pi} f_{h+1})^2     (action values)
 
-with D_H^2 = 1 - sum sqrt(p q). Losses come in blocks; the full table over q and pairs is never
-held.
+with D_H^2 = 1 - sum sqrt(p q), of next state and rewards jointly where rewards are random; steps
+that the class ignores are left out of the sums. Losses come in blocks; the full table over q and
+pairs is never held.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -86,6 +87,7 @@ class Residuals:
         values: (N A, F), hypotheses innermost.
         visits: (M, N), probability that policy q is in state x.
         cells: (M, N), the row x * A + a that it plays there.
+        ignored: rows of the steps that are left out.
     """
 
     game: Game
@@ -93,6 +95,7 @@ class Residuals:
     values: Floats
     visits: Floats
     cells: Ints
+    ignored: Ints
 
     def losses(self, members: Ints, policy: int, hypotheses: Ints | None = None) -> Floats:
         values = self.values
@@ -101,6 +104,7 @@ class Residuals:
         game, played = self.game, self.cells[policy]
         squares = np.empty(values.shape)
         kernel.bellman_squares(game.layers, game.probability, self.reward, values, played, squares)
+        squares[self.ignored] = 0.0
         out = np.empty((members.size, values.shape[1]))
         kernel.losses(self.visits, self.cells, members, squares, out)
         return out
@@ -166,16 +170,29 @@ def occupancies(instance: Instance) -> tuple[Floats, Ints]:
     return visits, cells
 
 
+def _ignored_rows(game: Game, classes: ModelClass | ValueClass) -> Ints:
+    """Rows x * A + a of the steps that the class ignores."""
+    first, A = game.layers.first, game.actions
+    steps = [np.arange(first[h] * A, first[h + 1] * A) for h in classes.ignored_steps]
+    return np.concatenate(steps) if steps else np.empty(0, dtype=np.int64)
+
+
 def _of_models(instance: Instance, name: str | None, models: ModelClass) -> list[Discrepancy]:
     visits, cells = occupancies(instance)
     P, rows = models.probabilities, instance.game.layers.rows
     squares = np.empty((rows.size - 1, models.size))
     kernel.hellinger_squares(rows, P, P[models.truth], squares)
+    if models.means is not None:
+        means = models.means.reshape(models.size, instance.game.agents, -1)
+        kernel.join_rewards(means, means[models.truth], squares)
     table = np.empty((visits.shape[0], models.size))
     kernel.losses(visits, cells, np.arange(visits.shape[0]), squares, table)
-    # e <= R sqrt(2 H D) at D = D(pi; f): true of exact numbers, so it removes only rounding noise
-    # where a model cannot be told from the truth.
+    # e <= R sqrt(2 H D) at D = D(pi; f), no step ignored: true of exact numbers, so it removes only
+    # rounding noise where a model cannot be told from the truth.
     ceiling = instance.value_bound(name) * np.sqrt(2.0 * instance.game.horizon * table)
+    if models.ignored_steps:
+        squares[_ignored_rows(instance.game, models)] = 0.0
+        kernel.losses(visits, cells, np.arange(visits.shape[0]), squares, table)
     values = instance.model_payoffs(name)
     found: list[Discrepancy] = []
     for i in range(instance.game.agents):
@@ -194,9 +211,20 @@ def _of_values(instance: Instance, classes: ValueClass) -> list[Discrepancy]:
         innermost = np.ascontiguousarray(values.reshape(values.shape[0], -1).T)
         # V_f^{i,pi} = E_rho f_1(s, pi_1(s)), s in the first layer.
         errors = np.einsum("s,msf->mf", game.initial, innermost[starts]) - truth[i][:, None]
-        residuals = Residuals(game, game.rewards[i], innermost, visits, cells)
-        own = np.concatenate([residuals.losses(np.array([q]), q) for q in range(len(visits))])
+        nothing = np.empty(0, dtype=np.int64)
+        residuals = Residuals(game, game.rewards[i], innermost, visits, cells, nothing)
+        own = _own(residuals)
         # e <= sqrt(H D) at D = D(pi; f, pi), as above.
         ceiling = np.sqrt(game.horizon * own)
+        if classes.ignored_steps:
+            residuals = replace(residuals, ignored=_ignored_rows(game, classes))
+            own = _own(residuals)
         found.append(ValueDiscrepancy(np.minimum(errors, ceiling), own, residuals))
     return found
+
+
+def _own(residuals: Residuals) -> Floats:
+    """(M, F): D(pi; f, pi)."""
+    return np.concatenate(
+        [residuals.losses(np.array([q]), q) for q in range(residuals.visits.shape[0])]
+    )

@@ -3,7 +3,7 @@
 Every kind of evidence is a named tuple of arrays with three operations, chosen by its type at
 compile time:
 
-    record(evidence, states, actions)            one more trajectory; cost independent of the past
+    record(evidence, states, actions, rewards)   one more trajectory; cost independent of the past
     payoffs(evidence, entries, out)              sup_f { V_f^{i,pi} - eta L^i(f, pi) } at the wanted
                                                  entries i * M + pi (all, if none are named), up
                                                  to one common constant
@@ -67,8 +67,8 @@ class Focus(NamedTuple):
     slack: float
 
 
-def record(evidence: Any, states: Ints, actions: Ints) -> None:
-    """Add one trajectory: states (H+1,), numbered across layers, and joint actions (H,).
+def record(evidence: Any, states: Ints, actions: Ints, rewards: Floats) -> None:
+    """Add one trajectory: states (H+1,) numbered across layers, joint actions (H,), rewards (n, H).
 
     Compiled code only.
     """
@@ -91,12 +91,12 @@ def operations(
     """Register the operations of one kind of evidence."""
 
     @overload(record)
-    def _record(evidence: Any, states: Any, actions: Any) -> Any:
+    def _record(evidence: Any, states: Any, actions: Any, rewards: Any) -> Any:
         if getattr(evidence, "instance_class", None) is not kind:
             return None
 
-        def run(evidence: Any, states: Any, actions: Any) -> Any:
-            record_kernel(evidence, states, actions)
+        def run(evidence: Any, states: Any, actions: Any, rewards: Any) -> Any:
+            record_kernel(evidence, states, actions, rewards)
 
         return run
 

@@ -18,7 +18,7 @@ import mamex_bench.kernels.value_evidence  # noqa: F401
 from mamex_bench.kernels._jit import jit
 from mamex_bench.kernels.evidence import Focus, focused_payoffs, payoffs, record
 from mamex_bench.kernels.layers import Layers
-from mamex_bench.kernels.simulate import draw, episode
+from mamex_bench.kernels.simulate import draw, episode, pay
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -77,9 +77,9 @@ def certify(evidence: Any, watch: Watch, out: Floats) -> None:
 
 
 @jit
-def record_one(evidence: Any, states: Ints, actions: Ints) -> None:
+def record_one(evidence: Any, states: Ints, actions: Ints, rewards: Floats) -> None:
     """One trajectory, states numbered across layers, for a learner stepped from outside."""
-    record(evidence, states, actions)
+    record(evidence, states, actions, rewards)
 
 
 @jit
@@ -95,6 +95,7 @@ def advance(
     layers: Layers,
     cumulative: Floats,
     cumulative_initial: Floats,
+    reward: Floats,
     joint: Ints,
     draws: Floats,
     tolerance: float,
@@ -104,16 +105,18 @@ def advance(
 ) -> int:
     """Play episodes with the watched profile while it stays an equilibrium within `tolerance`.
 
-    cumulative (nnz,), cumulative_initial: sampling tables; joint (M, N): joint actions;
-    draws (B, H+2): joint policy, first state, transitions. `certified` says that `gains` (n,)
+    cumulative (nnz,), cumulative_initial: sampling tables; reward (n, N, A); joint (M, N): joint
+    actions; draws (B, H+2), or (B, H+2 + n H) when rewards are random: joint policy, first state,
+    transitions, rewards agent by agent. `certified` says that `gains` (n,)
     already holds the certificate for the coming episode. Adds the positive part of each episode's
     gains to `slack` (n,). Returns the number of episodes played; if fewer than B, the profile must
     be solved anew before the next.
     """
-    H = draws.shape[1] - 2
+    H = layers.first.shape[0] - 2
     n = gains.shape[0]
     states = np.empty(H + 1, np.int64)
     actions = np.empty(H, np.int64)
+    rewards = np.empty((n, H))
     for k in range(draws.shape[0]):
         if not certified:
             certify(evidence, watch, gains)
@@ -128,10 +131,11 @@ def advance(
             cumulative,
             cumulative_initial,
             joint[policy],
-            draws[k, 1:],
+            draws[k, 1 : H + 2],
             states,
             actions,
         )
-        record(evidence, states, actions)
+        pay(reward, states, actions, draws[k, H + 2 :], rewards)
+        record(evidence, states, actions, rewards)
         certified = False
     return draws.shape[0]

@@ -18,7 +18,7 @@ Ints = NDArray[np.int64]
 
 
 class Regression(NamedTuple):
-    """Ridge regression per step, on features (N, A, d) and rewards (n, N, A).
+    """Ridge regression per step, on features (N, A, d).
 
     begins (H+2,): layer h holds the states begins[h] .. begins[h+1]-1;
     gram (H, d, d): ridge I + sum phi phi^T, and its inverse; response (n, H, d): sum phi r_i;
@@ -28,7 +28,6 @@ class Regression(NamedTuple):
 
     begins: Ints
     features: Floats
-    reward: Floats
     gram: Floats
     inverse: Floats
     response: Floats
@@ -68,7 +67,7 @@ def invert(matrix: Floats, out: Floats) -> None:
 
 
 @jit
-def regression_record(data: Regression, states: Ints, actions: Ints) -> None:
+def regression_record(data: Regression, states: Ints, actions: Ints, rewards: Floats) -> None:
     d = data.features.shape[2]
     for h in range(actions.shape[0]):
         if data.weight[h] == 0.0:
@@ -79,8 +78,8 @@ def regression_record(data: Regression, states: Ints, actions: Ints) -> None:
             for q in range(d):
                 data.gram[h, p, q] += phi[p] * phi[q]
             data.onward[after, p] += phi[p]
-            for i in range(data.reward.shape[0]):
-                data.response[i, h, p] += phi[p] * data.reward[i, x, a]
+            for i in range(rewards.shape[0]):
+                data.response[i, h, p] += phi[p] * rewards[i, h]
         invert(data.gram[h], data.inverse[h])
 
 
@@ -106,8 +105,10 @@ class LinearCompletion(NamedTuple):
 
 
 @jit
-def completion_record(evidence: LinearCompletion, states: Ints, actions: Ints) -> None:
-    regression_record(evidence.data, states, actions)
+def completion_record(
+    evidence: LinearCompletion, states: Ints, actions: Ints, rewards: Floats
+) -> None:
+    regression_record(evidence.data, states, actions, rewards)
     completion_losses(evidence)
 
 
@@ -122,7 +123,7 @@ def completion_losses(evidence: LinearCompletion) -> None:
     M = evidence.joint.shape[0]
     target = np.empty(d)
     error = np.empty(d)
-    for i in range(data.reward.shape[0]):
+    for i in range(data.response.shape[0]):
         for f in range(evidence.first[i], evidence.first[i + 1]):
             for pi in range(M):
                 loss = 0.0
@@ -173,8 +174,8 @@ class Linear(NamedTuple):
 
 
 @jit
-def linear_record(evidence: Linear, states: Ints, actions: Ints) -> None:
-    regression_record(evidence.data, states, actions)
+def linear_record(evidence: Linear, states: Ints, actions: Ints, rewards: Floats) -> None:
+    regression_record(evidence.data, states, actions, rewards)
 
 
 @jit

@@ -31,14 +31,16 @@ class Models(NamedTuple):
     """Evidence on F models.
 
     values (F, n * M): sign * V_f; log_loss (nnz, F): -log P_f of every entry, IMPOSSIBLE where
-    P_f = 0; losses, errors (F,): running sums; spread (F, F): max over (i, pi) of V_f - V_g at
-    [g, f], NaN until needed; live (F,): first `state[0]` entries are the models not pruned,
-    state[1] is the model of least loss; eta, sign, mode (1,).
+    P_f = 0; reward_loss (n, N A, 2, F): the same of rewards 0 and 1 of every row, or (0, 0, 2, F)
+    when rewards are known; losses, errors (F,): running sums; spread (F, F): max over (i, pi) of
+    V_f - V_g at [g, f], NaN until needed; live (F,): first `state[0]` entries are the models not
+    pruned, state[1] is the model of least loss; eta, sign, mode (1,).
     """
 
     layers: Layers
     values: Floats
     log_loss: Floats
+    reward_loss: Floats
     losses: Floats
     errors: Floats
     spread: Floats
@@ -50,8 +52,9 @@ class Models(NamedTuple):
 
 
 @jit
-def models_record(evidence: Models, states: Ints, actions: Ints) -> None:
-    """L(f) += - sum_h log P_f(s_{h+1} | s_h, a_h); then prune.
+def models_record(evidence: Models, states: Ints, actions: Ints, rewards: Floats) -> None:
+    """L(f) += - sum_h [ log P_f(s_{h+1} | s_h, a_h) + sum_i log Bern(r_{i,h}; m_{f,i}(s_h, a_h)) ],
+    the second sum when rewards are random; then prune.
 
     What is no entry of its row has probability zero under every model.
 
@@ -61,7 +64,12 @@ def models_record(evidence: Models, states: Ints, actions: Ints) -> None:
     losses, errors, layers = evidence.losses, evidence.errors, evidence.layers
     F = losses.shape[0]
     for h in range(actions.shape[0]):
-        entry = position(layers, states[h] * layers.actions + actions[h], states[h + 1])
+        row = states[h] * layers.actions + actions[h]
+        for i in range(evidence.reward_loss.shape[0]):
+            terms = evidence.reward_loss[i, row, 1 if rewards[i, h] > 0.0 else 0]
+            for f in range(F):
+                add(losses, errors, f, terms[f])
+        entry = position(layers, row, states[h + 1])
         if entry < 0:
             losses += IMPOSSIBLE
             continue

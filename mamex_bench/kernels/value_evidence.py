@@ -20,7 +20,8 @@ class TabularValues(NamedTuple):
 
     tables (sum F_i, N, A): the hypotheses f; first (n+1,): agent i's begin at first[i];
     start (sum F_i, M): sign * E_rho f(x, pi(x)); joint (M, N): joint actions;
-    reward (n, N, A); visits (N, A); onward (nnz,): how often each entry was taken;
+    reward (n, N, A): as far as it is known, 0 where it is random; surplus (n, N, A): sum of what
+    was paid beyond it; visits (N, A); onward (nnz,): how often each entry was taken;
     losses, errors (sum F_i, M); weight (H,): 1, or 0 for a step that is ignored.
     """
 
@@ -30,6 +31,7 @@ class TabularValues(NamedTuple):
     start: Floats
     joint: Ints
     reward: Floats
+    surplus: Floats
     visits: Floats
     onward: Floats
     losses: Floats
@@ -41,13 +43,14 @@ class TabularValues(NamedTuple):
 
 
 @jit
-def tabular_record(evidence: TabularValues, states: Ints, actions: Ints) -> None:
+def tabular_record(evidence: TabularValues, states: Ints, actions: Ints, rewards: Floats) -> None:
     """L(f, pi) gains, in the one cell per step that was visited,
 
         e^2 - (t-1)/t (d - e)^2,   e = f - y,   d = f - mean of the t-1 earlier targets,
 
     which is the growth of t (f - mean y)^2 = sum (f - y)^2 - min_g sum (g - y)^2.
-    Targets are y = r(x, a) + f(x', pi(x')), x' the state that followed; y = r(x, a) at the end.
+    Targets are y = r + f(x', pi(x')), r what was paid and x' the state that followed; y = r at the
+    end.
     """
     H = actions.shape[0]
     tables, joint, layers = evidence.tables, evidence.joint, evidence.layers
@@ -59,12 +62,14 @@ def tabular_record(evidence: TabularValues, states: Ints, actions: Ints) -> None
         seen = evidence.visits[x, a]
         if evidence.weight[h] != 0.0:
             for i in range(n):
-                r = evidence.reward[i, x, a]
+                r, earlier = rewards[i, h], evidence.reward[i, x, a]
+                if seen > 0.0:
+                    earlier += evidence.surplus[i, x, a] / seen
                 for f in range(evidence.first[i], evidence.first[i + 1]):
                     own = tables[f, x, a]
                     for pi in range(M):
                         y = r
-                        mean = r
+                        mean = earlier
                         if h + 1 < H:
                             y += tables[f, after, joint[pi, after]]
                             if seen > 0.0:
@@ -79,6 +84,8 @@ def tabular_record(evidence: TabularValues, states: Ints, actions: Ints) -> None
                         d = own - mean
                         gain = e * e - seen / (seen + 1.0) * (d - e) * (d - e)
                         add(evidence.losses[f], evidence.errors[f], pi, gain)
+        for i in range(n):
+            evidence.surplus[i, x, a] += rewards[i, h] - evidence.reward[i, x, a]
         evidence.visits[x, a] += 1.0
         evidence.onward[position(layers, row, after)] += 1.0
 

@@ -76,8 +76,9 @@ def policy_values(
     V(x) = r(x, pi(x)) + sum_y P(y | x, pi(x)) V(y), from the last layer to the first.
 
     probability (nnz, B), models innermost, entries counted from the first state of their layer;
-    reward (n, N, A); initial: over the first layer; order: the states to look at, descending, the
-    others keep value 0; tables (sum m_i, N), offsets (n+1,), strides (n,); out (B, n, M).
+    reward (n, N, A, B), or (n, N, A, 1) that all models share; initial: over the first layer;
+    order: the states to look at, descending, the others keep value 0; tables (sum m_i, N), offsets
+    (n+1,), strides (n,); out (B, n, M).
     """
     n, A, B = reward.shape[0], layers.actions, probability.shape[1]
     H = layers.first.shape[0] - 2
@@ -99,8 +100,12 @@ def policy_values(
                 value = now[x - first]
                 for i in range(n):
                     r = reward[i, x, a]
-                    for b in range(B):
-                        value[i, b] = r
+                    if r.shape[0] == 1:
+                        for b in range(B):
+                            value[i, b] = r[0]
+                    else:
+                        for b in range(B):
+                            value[i, b] = r[b]
                 if h < H - 1:
                     begin, end = layers.rows[x * A + a], layers.rows[x * A + a + 1]
                     following = layers.following[begin:end]
@@ -162,17 +167,18 @@ def extreme_values(
 
     V(x) = pick_a [ r(x, a) + sum_y P(y | x, a) V(y) ].
 
-    probability (F, nnz); reward (n, N, A); out (F, n, N + ends), zero beyond N.
+    probability (F, nnz); reward (F, n, N, A), or (1, n, N, A) that all models share; out
+    (F, n, N + ends), zero beyond N.
     """
     F, n, _ = out.shape
-    N, A = reward.shape[1], layers.actions
+    N, A = reward.shape[2], layers.actions
     for f in range(F):
         for i in range(n):
             values = out[f, i]
             for x in range(N - 1, -1, -1):
                 best = -np.inf
                 for a in range(A):
-                    total = reward[i, x, a]
+                    total = reward[min(f, reward.shape[0] - 1), i, x, a]
                     for k in range(layers.rows[x * A + a], layers.rows[x * A + a + 1]):
                         total += probability[f, k] * values[layers.following[k]]
                     best = max(best, sign * total)

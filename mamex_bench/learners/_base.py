@@ -5,9 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar, Literal
 
+import numpy as np
+
 from mamex_bench.errors import InputError
 from mamex_bench.kernels.layers import foreign_step
-from mamex_bench.model._arrays import Floats, Ints, positive_integer
+from mamex_bench.model._arrays import Floats, Ints, expect_shape, floats, positive_integer
 from mamex_bench.model.concepts import concept_code
 from mamex_bench.model.game import Trajectory
 from mamex_bench.model.instance import Instance
@@ -18,9 +20,10 @@ from mamex_bench.model.simulator import Simulator
 class Learner(ABC):
     """Chooses a profile, sees one trajectory of it, and so on, for a stated number of episodes.
 
-    A learner may read the instance's policies, hypotheses, rewards, action counts and first-state
-    distribution, and what can follow what (`game.layers`; everything, in a dense game). It never
-    reads transition probabilities: a universal test changes them and demands the same choices.
+    A learner may read the instance's policies, hypotheses, action counts and first-state
+    distribution, what can follow what (`game.layers`; everything, in a dense game), and rewards
+    unless they are random. It never reads transition probabilities, nor the means of random
+    rewards: a universal test changes them and demands the same choices.
 
     A learner that also has `advance` plays many episodes in one call; the result is bit-identical
     to choose and observe, and a universal test demands it.
@@ -53,11 +56,14 @@ class Learner(ABC):
     def observe(self, trajectory: Trajectory) -> None:
         """Learn from one episode played with the profile that was chosen."""
 
-    def steps(self, trajectory: Trajectory) -> tuple[Ints, Ints]:
-        """States (H+1,), numbered across layers, and joint actions (H,), for kernels.
+    def steps(self, trajectory: Trajectory) -> tuple[Ints, Ints, Floats]:
+        """States (H+1,), numbered across layers, joint actions (H,) and rewards (n, H).
+
+        Rewards that are known are those of the game.
 
         Raises:
-            InputError: a transition that the game does not have.
+            InputError: a transition that the game does not have, or random rewards that are not 0
+                or 1.
         """
         game = self.instance.game
         states, actions = game.numbered(trajectory.states), trajectory.actions @ game.strides
@@ -67,7 +73,15 @@ class Learner(ABC):
                 f"trajectory.states[{h}:{h + 2}] is {trajectory.states[h : h + 2]} with joint "
                 f"action {actions[h]}: expected a transition of {game!r}"
             )
-        return states, actions
+        if not game.random_rewards:
+            return states, actions, game.rewards[:, states[:-1], actions]
+        rewards = floats(trajectory.rewards, "trajectory.rewards", 2)
+        expect_shape(rewards, "trajectory.rewards", (game.agents, game.horizon), "(n, H)")
+        if not np.isin(rewards, (0.0, 1.0)).all():
+            raise InputError(
+                f"trajectory.rewards is {rewards.tolist()}: expected 0 or 1, rewards are random"
+            )
+        return states, actions, rewards
 
     def diagnostics(self) -> dict[str, float]:
         """Counters by name, for example the number of equilibrium solves."""
@@ -81,7 +95,8 @@ class FusedLearner(Learner):
     def advance(self, simulator: Simulator, draws: Floats) -> list[tuple[Profile, int]]:
         """Play draws.shape[0] episodes; returns the profiles used and for how many episodes.
 
-        draws (B, H+2): per episode the uniforms of the joint policy, the first state and the H
-        transitions, exactly as choose, sample and observe would use them. A Markov profile needs
-        one for each of the N states in place of the first: (B, N + 1 + H).
+        draws (B, 1 + simulator.uniforms): per episode the uniforms of the joint policy, the first
+        state, the H transitions and the rewards that are random, exactly as choose, sample and
+        observe would use them. A Markov profile needs one for each of the N states in place of the
+        first: (B, N + simulator.uniforms).
         """

@@ -35,7 +35,8 @@ class Settings:
         sign: 1 for sup { V - eta L }, -1 for inf { V + eta L }.
         mode: REGULARISED, or LIKELIEST / LIKELIEST_MEAN (least loss first, then the extreme or
             the mean value).
-        ignored_step: a step whose data are thrown away, or None.
+        ignored_step: a step whose data are thrown away, or None; those that the hypotheses
+            ignore are thrown away too.
     """
 
     eta: float
@@ -80,29 +81,36 @@ def joint_table(instance: Instance) -> Ints:
 def gather(instance: Instance, name: str, joint: Ints, settings: Settings) -> Evidence:
     """Fresh evidence, no data yet, on the named hypotheses."""
     classes = instance.hypothesis(name)
-    if isinstance(classes, ModelClass):
-        return _models(instance, name, classes, settings)
     weight = np.ones(instance.game.horizon)
+    if not isinstance(classes, LinearValueClass):
+        weight[list(classes.ignored_steps)] = 0.0
     if settings.ignored_step is not None:
         weight[settings.ignored_step] = 0.0
+    if isinstance(classes, ModelClass):
+        return _models(instance, name, classes, settings, weight)
     if isinstance(classes, ValueClass):
         return _values(instance, classes, joint, settings, weight)
     return _linear(instance, classes, joint, settings, weight)
 
 
-def _models(instance: Instance, name: str, classes: ModelClass, settings: Settings) -> Evidence:
+def _models(
+    instance: Instance, name: str, classes: ModelClass, settings: Settings, weight: Floats
+) -> Evidence:
     F, layers = classes.size, instance.game.layers
-    innermost = classes.probabilities.T
-    with np.errstate(divide="ignore"):
-        losses = -np.log(innermost)
-    log_loss = np.ascontiguousarray(np.where(innermost > 0.0, losses, IMPOSSIBLE))
-    if settings.ignored_step is not None:
-        begin, end = layers.first[settings.ignored_step : settings.ignored_step + 2]
-        log_loss[layers.rows[begin * layers.actions] : layers.rows[end * layers.actions]] = 0.0
+    log_loss = _log_loss(classes.probabilities.T)
+    reward_loss = np.empty((0, 0, 2, F))
+    if classes.means is not None:
+        means = classes.means.reshape(F, instance.game.agents, -1)
+        reward_loss = _log_loss(np.moveaxis(np.stack([1.0 - means, means], axis=-1), 0, -1))
+    for h in np.flatnonzero(weight == 0.0):
+        begin, end = layers.first[h : h + 2] * layers.actions
+        log_loss[layers.rows[begin] : layers.rows[end]] = 0.0
+        reward_loss[:, begin:end] = 0.0
     evidence = models.Models(
         layers=layers,
         values=settings.sign * instance.model_payoffs(name).reshape(F, -1),
         log_loss=log_loss,
+        reward_loss=reward_loss,
         losses=np.zeros(F),
         errors=np.zeros(F),
         spread=np.full((F, F), np.nan),
@@ -114,6 +122,13 @@ def _models(instance: Instance, name: str, classes: ModelClass, settings: Settin
     )
     models.models_prune(evidence)
     return evidence
+
+
+def _log_loss(probabilities: Floats) -> Floats:
+    """-log p, or IMPOSSIBLE where p = 0."""
+    with np.errstate(divide="ignore"):
+        losses = -np.log(probabilities)
+    return np.ascontiguousarray(np.where(probabilities > 0.0, losses, IMPOSSIBLE))
 
 
 def _values(
@@ -139,7 +154,8 @@ def _values(
     if features is None:
         return values.TabularValues(
             layers=game.layers,
-            reward=game.rewards,
+            reward=np.zeros(game.rewards.shape) if game.random_rewards else game.rewards,
+            surplus=np.zeros(game.rewards.shape),
             visits=np.zeros(game.rewards.shape[1:]),
             onward=np.zeros(game.layers.following.size),
             errors=np.zeros(start.shape),
@@ -178,7 +194,6 @@ def _regression(
     return linear.Regression(
         begins=first,
         features=features,
-        reward=game.rewards,
         gram=np.tile(ridge * np.eye(d), (H, 1, 1)),
         inverse=np.tile(np.eye(d) / ridge, (H, 1, 1)),
         response=np.zeros((game.agents, H, d)),

@@ -135,6 +135,7 @@ class MaximiseToExplore(FusedLearner):
                 simulator.layers,
                 simulator.cumulative,
                 simulator.cumulative_initial,
+                simulator.reward,
                 self._joint,
                 draws[done:stop],
                 1.0 / self.episodes,
@@ -176,8 +177,8 @@ class MaximiseToExplore(FusedLearner):
             self._live_at_half = float(models.state[0])
         if models.losses[models.state[1]] >= IMPOSSIBLE:
             raise MisspecifiedError(
-                f"instance {self.instance.name!r}: by episode {self.episode} a transition was "
-                f"observed that has probability zero under every model of {self.hypotheses!r}"
+                f"instance {self.instance.name!r}: by episode {self.episode} what was observed has "
+                f"probability zero under every model of {self.hypotheses!r}"
             )
 
     def _solve(self) -> _Held:

@@ -19,7 +19,7 @@ from time import perf_counter
 import numpy as np
 
 from mamex_bench.equilibria import solve
-from mamex_bench.errors import InputError
+from mamex_bench.errors import InputError, NotApplicableError
 from mamex_bench.kernels import optimistic_planning as kernel
 from mamex_bench.kernels.stage_games import stage_equilibria
 from mamex_bench.learners._base import FusedLearner
@@ -99,6 +99,10 @@ class OptimisticValueIteration(FusedLearner):
         growth: float = 1.0,
     ) -> None:
         super().__init__(instance, concept, episodes)
+        if instance.game.random_rewards:
+            raise NotApplicableError(
+                f"{name} needs known rewards, but those of instance {instance.name!r} are random"
+            )
         if not growth >= 1.0 or not np.isfinite(growth):
             raise InputError(f"growth is {growth!r}: expected a number of at least 1")
         self.name = name
@@ -161,9 +165,9 @@ class OptimisticValueIteration(FusedLearner):
         return self._profile
 
     def observe(self, trajectory: Trajectory) -> None:
-        steps = self.steps(trajectory)
+        states, actions, _ = self.steps(trajectory)
         self.choose()
-        kernel.record(self._problem, self._data, self._plan, *steps)
+        kernel.record(self._problem, self._data, self._plan, states, actions)
         self.episode += 1
         if self.episode % 256 == 0:
             self._time_solves()

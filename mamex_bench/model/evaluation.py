@@ -37,28 +37,33 @@ def reachable_states(game: Game) -> NDArray[np.bool_]:
     return reachable(game, game.probability[None])[:N].reshape(game.table_shape)
 
 
-def class_payoffs(game: Game, policies: PurePolicies, transitions: ArrayLike) -> Floats:
-    """(F, n, M): exact value of every joint pure policy under every model, rewards the game's.
+def class_payoffs(
+    game: Game, policies: PurePolicies, transitions: ArrayLike, rewards: ArrayLike | None = None
+) -> Floats:
+    """(F, n, M): exact value of every joint pure policy under every model.
 
-    transitions: (F, H, S, A, S), or (F, nnz) for a layered game. Joint policies in C order,
-    M = prod m_i.
+    transitions: (F, H, S, A, S), or (F, nnz) for a layered game; rewards: (F, n, *table_shape, A)
+    in games whose rewards are random. Joint policies in C order, M = prod m_i.
     """
     policies.check(game)
-    models = ModelClass(transitions, truth=None)
+    models = ModelClass(transitions, truth=None, rewards=rewards)
     models.check(game)
-    return checked_payoffs(game, policies, models.probabilities)
+    return checked_payoffs(game, policies, models.probabilities, models.means)
 
 
-def checked_payoffs(game: Game, policies: PurePolicies, probabilities: Floats) -> Floats:
-    """`class_payoffs` of models (F, nnz) that were checked before."""
+def checked_payoffs(
+    game: Game, policies: PurePolicies, probabilities: Floats, rewards: Floats | None = None
+) -> Floats:
+    """`class_payoffs` of models (F, nnz), with rewards (F, n, N, A) if not those of the game."""
     possible, layers = possible_entries(probabilities), game.layers
     reached = reachable(game, probabilities)[: game.rewards.shape[1]]
     order = np.ascontiguousarray(np.flatnonzero(reached)[::-1])
     F = probabilities.shape[0]
     out = np.empty((F, game.agents, policies.size))
-    common = (game.rewards, game.initial, order, policies.flat, policies.offsets, game.strides)
+    common = (game.initial, order, policies.flat, policies.offsets, game.strides)
     if F == 1:
-        kernel.model_values(layers, probabilities[0], *common, out[0])
+        paid = game.rewards if rewards is None else rewards[0]
+        kernel.model_values(layers, probabilities[0], paid, *common, out[0])
         return out
     # Entries that no model of the class can take are left out; the others say where in its layer
     # the next state is.
@@ -74,9 +79,13 @@ def checked_payoffs(game: Game, policies: PurePolicies, probabilities: Floats) -
     # Eight models fill a cache line; more only while the block's transitions fit the cache.
     per_model = max(8 * probabilities.shape[1] // game.horizon, 1)
     block = int(np.clip(BLOCK_BYTES // per_model // 8 * 8, 8, 64))
+    paid = game.rewards[..., None]
     for first in range(0, F, block):
-        innermost = np.ascontiguousarray(probabilities[first : first + block].T)
-        kernel.policy_values(kept, innermost, *common, out[first : first + block])
+        members = slice(first, first + block)
+        innermost = np.ascontiguousarray(probabilities[members].T)
+        if rewards is not None:
+            paid = np.ascontiguousarray(np.moveaxis(rewards[members], 0, -1))
+        kernel.policy_values(kept, innermost, paid, *common, out[members])
     return out
 
 

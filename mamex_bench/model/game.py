@@ -59,10 +59,13 @@ class Game(ABC):
 
     Attributes:
         action_counts: (A_0, ..., A_{n-1}); agents may have unequal numbers of actions.
-        reward: (n, *table_shape, A), in [0, 1], deterministic and known to learners.
+        reward: (n, *table_shape, A), in [0, 1].
         probability: (nnz,), that of every entry of `layers`.
         initial: distribution over the states of the first layer.
         units: the affine map from returns to the game's own units; identity by default.
+        random_rewards: False: agent i is paid reward[i, x, a] for sure, and learners know it. True:
+            it is paid 1 with that probability, else 0, independently of the other agents and of the
+            next state, and learners do not know how likely that is.
     """
 
     action_counts: tuple[int, ...]
@@ -70,6 +73,7 @@ class Game(ABC):
     probability: Floats
     initial: Floats
     units: Units
+    random_rewards: bool
 
     @property
     @abstractmethod
@@ -109,8 +113,13 @@ class Game(ABC):
 
     @cached_property
     def rewards(self) -> Floats:
-        """(n, N, A): the rewards, states numbered across layers."""
+        """(n, N, A): the rewards, or their means, states numbered across layers."""
         return self.reward.reshape(self.agents, -1, self.actions)
+
+    @property
+    def largest_rewards(self) -> Floats:
+        """(n, N, A): the most that can be paid at once."""
+        return np.ceil(self.rewards) if self.random_rewards else self.rewards
 
     @cached_property
     def strides(self) -> Ints:
@@ -148,13 +157,18 @@ class Game(ABC):
         high, low = (_extreme(self, P, sign)[0, :, : self.initial.size] for sign in (1.0, -1.0))
         return float(((high - low) @ self.initial).max())
 
-    def largest_value(self, probabilities: Floats) -> float:
+    def largest_value(self, probabilities: Floats, rewards: Floats | None = None) -> float:
         """Largest value of any agent, joint policy, state and model (F, nnz): R of model classes.
 
-        On entries of `layers`.
+        On entries of `layers`; rewards (F, n, N, A), or None for the game's own. Where rewards are
+        random it is also at least 1 + V_{h+1}(s'), what may be paid and then expected.
         """
+        values = _extreme(self, probabilities, 1.0, rewards)
+        largest = float(values.max())
+        if self.random_rewards:
+            largest = max(largest, 1.0 + float(values[:, :, self.initial.size :].max(initial=0.0)))
         # Rows sum to 1 and rewards are at most 1, but rounding knows neither.
-        return min(float(_extreme(self, probabilities, 1.0).max()), float(self.horizon))
+        return min(largest, float(self.horizon))
 
     def _finish(
         self,
@@ -163,6 +177,7 @@ class Game(ABC):
         initial: ArrayLike | None,
         first_states: int,
         units: Units | None,
+        random_rewards: bool,
     ) -> None:
         """Check and set what every form has in common."""
         in_range(reward, "reward", 0.0, 1.0)
@@ -182,6 +197,7 @@ class Game(ABC):
         set_(self, "reward", reward)
         set_(self, "initial", start)
         set_(self, "units", Units(scale, offset))
+        set_(self, "random_rewards", bool(random_rewards))
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
@@ -192,10 +208,11 @@ class MarkovGame(Game):
 
     Attributes:
         transition: (H, S, A, S), rows stochastic to 1e-9; the last step's row is observed too.
-        reward: (n, H, S, A), in [0, 1], deterministic and known to learners.
+        reward: (n, H, S, A), in [0, 1].
         action_counts: (A_0, ..., A_{n-1}); agents may have unequal numbers of actions.
         initial: (S,), distribution of the first state; None puts all mass on state 0.
         units: the affine map from returns to the game's own units; identity by default.
+        random_rewards: whether `reward` holds the means of unknown 0/1 rewards; see Game.
     """
 
     transition: Floats
@@ -203,6 +220,7 @@ class MarkovGame(Game):
     action_counts: tuple[int, ...]
     initial: Floats
     units: Units
+    random_rewards: bool
 
     def __init__(
         self,
@@ -211,6 +229,8 @@ class MarkovGame(Game):
         action_counts: Sequence[int],
         initial: ArrayLike | None = None,
         units: Units | None = None,
+        *,
+        random_rewards: bool = False,
     ) -> None:
         counts = checked_action_counts(action_counts)
         P = floats(transition, "transition", 4)
@@ -225,7 +245,7 @@ class MarkovGame(Game):
         stochastic(P, "transition")
         object.__setattr__(self, "transition", P)
         object.__setattr__(self, "probability", P.reshape(-1))
-        self._finish(counts, r, initial, S, units)
+        self._finish(counts, r, initial, S, units, random_rewards)
 
     @property
     def horizon(self) -> int:
@@ -278,12 +298,14 @@ class MarkovGame(Game):
             self.action_counts,
             self.initial,
             self.units,
+            random_rewards=self.random_rewards,
         )
 
     def __repr__(self) -> str:
         return (
             f"MarkovGame({self.agents} agents, {self.states} states, horizon {self.horizon}, "
-            f"actions {' x '.join(map(str, self.action_counts))})"
+            f"actions {' x '.join(map(str, self.action_counts))}"
+            f"{', random rewards' if self.random_rewards else ''})"
         )
 
 
@@ -307,10 +329,13 @@ def cumulative(rows: Floats) -> Floats:
     return sums
 
 
-def _extreme(game: Game, probabilities: Floats, sign: float) -> Floats:
+def _extreme(
+    game: Game, probabilities: Floats, sign: float, rewards: Floats | None = None
+) -> Floats:
     """(F, n, N): value of the joint policy that is extreme for each agent, per model."""
     out = np.zeros((probabilities.shape[0], game.agents, int(game.layers.first[-1])))
-    extreme_values(game.layers, probabilities, game.rewards, sign, out)
+    paid = game.rewards[None] if rewards is None else rewards
+    extreme_values(game.layers, probabilities, paid, sign, out)
     return out[:, :, : game.rewards.shape[1]]
 
 
@@ -322,7 +347,7 @@ class Trajectory:
         states: (H+1,) ints, the state before each step and after the last; in a layered game as
             numbered across layers.
         actions: (H, n) ints, each agent's action.
-        rewards: (n, H) floats in [0, 1].
+        rewards: (n, H) floats in [0, 1]; 0 or 1 where rewards are random.
     """
 
     states: Ints

@@ -24,18 +24,29 @@ from mamex_bench.model.game import Game, MarkovGame
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
 class ModelClass:
-    """Finitely many transition models; rewards are known.
+    """Finitely many models of what follows, and of what is paid where rewards are random.
 
     Attributes:
         transitions: (F, H, S, A, S), or (F, nnz) on the entries of a layered game; rows
             stochastic to 1e-9.
         truth: index of the true model, or None when the class is misspecified.
+        rewards: (F, n, H, S, A) or (F, n, N, A), each model's means of the rewards, in [0, 1], for
+            games whose rewards are random; None where they are known.
+        ignored_steps: steps that the loss and the discrepancy leave out.
     """
 
     transitions: Floats
     truth: int | None
+    rewards: Floats | None
+    ignored_steps: tuple[int, ...]
 
-    def __init__(self, transitions: ArrayLike, truth: int | None = 0) -> None:
+    def __init__(
+        self,
+        transitions: ArrayLike,
+        truth: int | None = 0,
+        rewards: ArrayLike | None = None,
+        ignored_steps: Sequence[int] = (),
+    ) -> None:
         P = floats(transitions, "transitions", 5, 2)
         F = P.shape[0]
         if P.ndim == 5:
@@ -48,8 +59,13 @@ class ModelClass:
             if not 0 <= truth < F:
                 raise InputError(f"truth is {truth}: expected an index below {F}, or None")
             truth = int(truth)
+        means = None if rewards is None else floats(rewards, "rewards", P.ndim, P.ndim + 2)
+        if means is not None:
+            in_range(means, "rewards", 0.0, 1.0)
         object.__setattr__(self, "transitions", P)
         object.__setattr__(self, "truth", truth)
+        object.__setattr__(self, "rewards", means)
+        object.__setattr__(self, "ignored_steps", _steps(ignored_steps))
 
     @property
     def size(self) -> int:
@@ -60,8 +76,17 @@ class ModelClass:
         """(F, nnz): the models on the entries of the game's `layers`."""
         return self.transitions.reshape(self.size, -1)
 
+    @property
+    def means(self) -> Floats | None:
+        """(F, n, N, A): the models' mean rewards, states numbered across layers, where unknown."""
+        if self.rewards is None:
+            return None
+        F, n, A = *self.rewards.shape[:2], self.rewards.shape[-1]
+        return self.rewards.reshape(F, n, -1, A)
+
     def check(self, game: Game) -> None:
         """Raise InputError unless these are models of that game, the truth at its index."""
+        _check_steps(self.ignored_steps, game)
         if isinstance(game, MarkovGame):
             shape = (self.size, *game.transition.shape)
             expect_shape(self.transitions, "transitions", shape, "(F, H, S, A, S)")
@@ -84,10 +109,36 @@ class ModelClass:
                     f"transitions[{self.truth}] is named the truth but differs from the game's "
                     f"transition by {error:.3g}: expected equality"
                 )
+        self._check_rewards(game)
+
+    def _check_rewards(self, game: Game) -> None:
+        dense = isinstance(game, MarkovGame)
+        meaning = "(F, n, H, S, A)" if dense else "(F, n, N, A)"
+        if not game.random_rewards:
+            if self.rewards is not None:
+                raise InputError(
+                    "the models have rewards, but those of the game are known: expected rewards "
+                    "None"
+                )
+            return
+        if self.rewards is None:
+            raise InputError(
+                "the models have no rewards, but those of the game are random and unknown: "
+                f"expected rewards {meaning}"
+            )
+        expect_shape(self.rewards, "rewards", (self.size, *game.reward.shape), meaning)
+        if self.truth is not None:
+            error = np.abs(self.rewards[self.truth] - game.reward).max()
+            if error > 1e-9:
+                raise InputError(
+                    f"rewards[{self.truth}] are named the truth but differ from the game's by "
+                    f"{error:.3g}: expected equality"
+                )
 
     def __repr__(self) -> str:
         truth = "misspecified" if self.truth is None else f"truth {self.truth}"
-        return f"ModelClass({self.size} models, {truth})"
+        rewards = "" if self.rewards is None else ", rewards included"
+        return f"ModelClass({self.size} models, {truth}{rewards}{_ignoring(self.ignored_steps)})"
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
@@ -101,17 +152,20 @@ class ValueClass:
             (H, S, A, d) or (N, A, d): targets are completed by ridge regression on these
             features, and each hypothesis must be linear in them.
         ridge: the ridge parameter of linear completion, positive.
+        ignored_steps: steps that the loss and the discrepancy leave out.
     """
 
     per_agent: tuple[Floats, ...]
     features: Floats | None
     ridge: float
+    ignored_steps: tuple[int, ...]
 
     def __init__(
         self,
         per_agent: Sequence[ArrayLike],
         completion: Literal["tabular"] | ArrayLike = "tabular",
         ridge: float = 1.0,
+        ignored_steps: Sequence[int] = (),
     ) -> None:
         arrays = tuple(floats(a, f"per_agent[{i}]", 4, 3) for i, a in enumerate(per_agent))
         if not arrays:
@@ -134,6 +188,7 @@ class ValueClass:
         object.__setattr__(self, "per_agent", arrays)
         object.__setattr__(self, "features", features)
         object.__setattr__(self, "ridge", _positive(ridge, "ridge"))
+        object.__setattr__(self, "ignored_steps", _steps(ignored_steps))
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -151,6 +206,7 @@ class ValueClass:
         return None if self.features is None else _flat(self.features)
 
     def check(self, game: Game) -> None:
+        _check_steps(self.ignored_steps, game)
         if len(self.per_agent) != game.agents:
             raise InputError(f"per_agent has {len(self.per_agent)} entries: expected {game.agents}")
         shape = (self.sizes[0], *game.table_shape, game.actions)
@@ -164,7 +220,8 @@ class ValueClass:
     def step_bounds(self, game: Game) -> Floats:
         """(n, H): the least B_h with f_h and r_h + f_{h+1} in [0, B_h] for all f of the class.
 
-        An empirical mean of targets r_h + f_{h+1} lies there too, so tabular completion does.
+        r_h is what is paid: up to 1 where rewards are random and not surely 0. An empirical mean of
+        targets r_h + f_{h+1} lies there too, so tabular completion does.
         """
         H = game.horizon
         bounds = np.zeros((game.agents, H))
@@ -172,13 +229,15 @@ class ValueClass:
         for i, values in enumerate(self.flat):
             largest = np.append(np.maximum.reduceat(values.max(axis=(0, 2)), first), 0.0)
             # y = r_h(s,a) + f_{h+1}(s',a'), maximised separately: an upper bound for every s'.
-            rewards = np.maximum.reduceat(game.rewards[i].max(axis=1), first)
+            rewards = np.maximum.reduceat(game.largest_rewards[i].max(axis=1), first)
             bounds[i] = np.maximum(largest[:H], rewards + largest[1:])
         return bounds
 
     def __repr__(self) -> str:
         completion = "tabular" if self.features is None else f"linear d={self.features.shape[-1]}"
-        return f"ValueClass({' x '.join(map(str, self.sizes))} values, {completion} completion)"
+        sizes = " x ".join(map(str, self.sizes))
+        ignoring = _ignoring(self.ignored_steps)
+        return f"ValueClass({sizes} values, {completion} completion{ignoring})"
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
@@ -249,6 +308,25 @@ def linear_coefficients(
                 f"{residual:.3g}, expected at most 1e-8"
             )
     return theta
+
+
+def _steps(ignored: Sequence[int]) -> tuple[int, ...]:
+    """The ignored steps, each once, ascending."""
+    for h in ignored:
+        if isinstance(h, bool) or not isinstance(h, (int, np.integer)) or h < 0:
+            raise InputError(f"ignored_steps holds {h!r}: expected whole numbers of at least 0")
+    return tuple(sorted({int(h) for h in ignored}))
+
+
+def _check_steps(ignored: tuple[int, ...], game: Game) -> None:
+    if ignored and ignored[-1] >= game.horizon:
+        raise InputError(f"ignored_steps holds {ignored[-1]}: expected 0 to {game.horizon - 1}")
+
+
+def _ignoring(steps: tuple[int, ...]) -> str:
+    if not steps:
+        return ""
+    return f", ignoring step{'s' if len(steps) > 1 else ''} {', '.join(map(str, steps))}"
 
 
 def _flat(features: Floats) -> Floats:

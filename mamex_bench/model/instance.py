@@ -109,13 +109,14 @@ class Instance:
     def value_bound(self, name: str | None = None) -> float:
         """R: every value of every hypothesis, and of the truth, lies in [0, R].
 
-        Model classes: the largest value of any joint policy, agent, step, state and model. Value
-        classes: the largest of these for the truth and of the hypotheses' own entries.
+        Model classes: the largest value of any joint policy, agent, step, state and model; where
+        rewards are random, of r + V_{h+1}(s') too. Value classes: the largest of these for the
+        truth and of the hypotheses' own entries.
         """
         classes = self.hypothesis(name)
         bound = self.game.largest_value(self.game.probability[None])
         if isinstance(classes, ModelClass):
-            return max(bound, self.game.largest_value(classes.probabilities))
+            return max(bound, self.game.largest_value(classes.probabilities, classes.means))
         if isinstance(classes, ValueClass):
             return max(bound, *(float(values.max()) for values in classes.per_agent))
         return bound
@@ -127,7 +128,8 @@ class Instance:
             raise InputError(f"hypotheses {name!r} of {self.name!r} are not a class of models")
         cache = self._payoff_cache
         if id(classes) not in cache:
-            values = checked_payoffs(self.game, self.policies, classes.probabilities)
+            models = classes.probabilities, classes.means
+            values = checked_payoffs(self.game, self.policies, *models)
             cache[id(classes)] = frozen(values)
         return cache[id(classes)]
 
@@ -185,7 +187,7 @@ def default_name(hypotheses: Hypotheses) -> str:
 def realizable(instance: Instance, name: str | None = None, tolerance: float = 1e-9) -> bool:
     """Whether the class holds the truth.
 
-    Model classes: the true transition is a member. Value classes: for every agent and every joint
+    Model classes: the true model is a member. Value classes: for every agent and every joint
     pure policy pi, Q^{i,pi} is a member (theory: deviations included).
     """
     classes = instance.hypothesis(name)

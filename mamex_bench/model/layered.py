@@ -36,10 +36,11 @@ class LayeredGame(Game):
             state N follows.
         next_state: (nnz,), a state of the next layer per entry, ascending within a row.
         probability: (nnz,), rows sum to 1 within 1e-9.
-        reward: (n, N, A), in [0, 1], deterministic and known to learners.
+        reward: (n, N, A), in [0, 1].
         action_counts: (A_0, ..., A_{n-1}); agents may have unequal numbers of actions.
         initial: distribution over layer 0; None puts all mass on its first state.
         units: the affine map from returns to the game's own units; identity by default.
+        random_rewards: whether `reward` holds the means of unknown 0/1 rewards; see Game.
     """
 
     layer_offsets: Ints
@@ -50,6 +51,7 @@ class LayeredGame(Game):
     action_counts: tuple[int, ...]
     initial: Floats
     units: Units
+    random_rewards: bool
 
     def __init__(
         self,
@@ -61,6 +63,8 @@ class LayeredGame(Game):
         action_counts: Sequence[int],
         initial: ArrayLike | None = None,
         units: Units | None = None,
+        *,
+        random_rewards: bool = False,
     ) -> None:
         counts = checked_action_counts(action_counts)
         offsets = whole(layer_offsets, "layer_offsets", 1)
@@ -97,7 +101,7 @@ class LayeredGame(Game):
         set_(self, "indptr", frozen(rows))
         set_(self, "next_state", following)
         set_(self, "probability", P)
-        self._finish(counts, r, initial, int(offsets[1]), units)
+        self._finish(counts, r, initial, int(offsets[1]), units, random_rewards)
 
     @property
     def horizon(self) -> int:
@@ -159,13 +163,21 @@ class LayeredGame(Game):
                     transition[h, s, a, after] = self.probability[entries]
         initial = np.zeros(S)
         initial[: self.initial.size] = self.initial
-        return MarkovGame(transition, reward, self.action_counts, initial, self.units)
+        return MarkovGame(
+            transition,
+            reward,
+            self.action_counts,
+            initial,
+            self.units,
+            random_rewards=self.random_rewards,
+        )
 
     def __repr__(self) -> str:
         return (
             f"LayeredGame({self.agents} agents, {self.states} states in {self.horizon} layers, "
             f"actions {' x '.join(map(str, self.action_counts))}, "
-            f"{self.next_state.size} transitions)"
+            f"{self.next_state.size} transitions"
+            f"{', random rewards' if self.random_rewards else ''})"
         )
 
 

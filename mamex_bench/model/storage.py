@@ -23,7 +23,8 @@ from mamex_bench.model.layered import LayeredGame
 from mamex_bench.model.policies import PurePolicies
 
 SCHEMA = "mamex-bench instance"
-VERSION = 1
+# Files that hold neither random rewards nor ignored steps have version 1, which older readers know.
+PLAIN, VERSION = 1, 2
 
 # What numpy, zipfile and json raise, each in its own words, on bytes that are not what they seem.
 DAMAGE = (
@@ -70,9 +71,11 @@ def save(item: Instance | Game, path: str | os.PathLike[str]) -> Path:
     game = item.game if isinstance(item, Instance) else item
     header: dict[str, Any] = {
         "schema": SCHEMA,
-        "version": VERSION,
+        "version": PLAIN,
         "action_counts": list(game.action_counts),
     }
+    if game.random_rewards:
+        header["version"], header["random_rewards"] = VERSION, True
     arrays: dict[str, Any] = {
         **_transitions(game),
         "reward": game.reward,
@@ -88,7 +91,10 @@ def save(item: Instance | Game, path: str | os.PathLike[str]) -> Path:
             arrays[f"policies_{i}"] = table
         header["hypotheses"] = []
         for k, (name, classes) in enumerate(item.hypotheses.items()):
-            header["hypotheses"].append({"name": name, **_pack(classes, f"hypotheses_{k}", arrays)})
+            entry = {"name": name, **_pack(classes, f"hypotheses_{k}", arrays)}
+            header["hypotheses"].append(entry)
+            if "ignored_steps" in entry:
+                header["version"] = VERSION
     arrays["header"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
     with replacing(target) as temporary, temporary.open("wb") as stream:
         np.savez_compressed(stream, **arrays)
@@ -110,15 +116,22 @@ def _transitions(game: Game) -> dict[str, Any]:
 def _pack(classes: Hypotheses, prefix: str, arrays: dict[str, Any]) -> dict[str, Any]:
     if isinstance(classes, ModelClass):
         arrays[f"{prefix}_transitions"] = classes.transitions
-        return {"kind": "models", "truth": classes.truth}
+        if classes.rewards is not None:
+            arrays[f"{prefix}_rewards"] = classes.rewards
+        return {"kind": "models", "truth": classes.truth, **_ignoring(classes)}
     if isinstance(classes, ValueClass):
         for i, values in enumerate(classes.per_agent):
             arrays[f"{prefix}_values_{i}"] = values
         if classes.features is not None:
             arrays[f"{prefix}_features"] = classes.features
-        return {"kind": "values", "agents": len(classes.per_agent), "ridge": classes.ridge}
+        agents = len(classes.per_agent)
+        return {"kind": "values", "agents": agents, "ridge": classes.ridge, **_ignoring(classes)}
     arrays[f"{prefix}_features"] = classes.features
     return {"kind": "linear", "ridge": classes.ridge, "radius": classes.radius}
+
+
+def _ignoring(classes: ModelClass | ValueClass) -> dict[str, Any]:
+    return {"ignored_steps": list(classes.ignored_steps)} if classes.ignored_steps else {}
 
 
 def load(path: str | os.PathLike[str]) -> Instance | Game:
@@ -135,9 +148,10 @@ def load(path: str | os.PathLike[str]) -> Instance | Game:
         raise InputError(f"{str(source)!r} is not a game file (.npz with a header)") from error
     if not isinstance(header, dict) or header.get("schema") != SCHEMA:
         raise InputError(f"{str(source)!r} has no header of schema {SCHEMA!r}")
-    if header.get("version") != VERSION:
+    if header.get("version") not in (PLAIN, VERSION):
         raise InputError(
-            f"{str(source)!r} has schema version {header.get('version')}: expected {VERSION}"
+            f"{str(source)!r} has schema version {header.get('version')}: expected {PLAIN} or "
+            f"{VERSION}"
         )
     try:
         return _unpack(header, arrays)
@@ -152,6 +166,7 @@ def load(path: str | os.PathLike[str]) -> Instance | Game:
 def _unpack(header: dict[str, Any], arrays: dict[str, Any]) -> Instance | Game:
     units = Units(arrays["units_scale"], arrays["units_offset"])
     reward, counts, initial = arrays["reward"], header["action_counts"], arrays["initial"]
+    random = bool(header.get("random_rewards", False))
     game: Game
     if "layer_offsets" in arrays:
         game = LayeredGame(
@@ -163,21 +178,25 @@ def _unpack(header: dict[str, Any], arrays: dict[str, Any]) -> Instance | Game:
             counts,
             initial,
             units,
+            random_rewards=random,
         )
     else:
-        game = MarkovGame(arrays["transition"], reward, counts, initial, units)
+        transition = arrays["transition"]
+        game = MarkovGame(transition, reward, counts, initial, units, random_rewards=random)
     if "policies" not in header:
         return game
     policies = PurePolicies([arrays[f"policies_{i}"] for i in range(header["policies"])])
     classes: dict[str, Hypotheses] = {}
     for k, entry in enumerate(header["hypotheses"]):
         prefix, kind = f"hypotheses_{k}", entry["kind"]
+        ignored = entry.get("ignored_steps", ())
         if kind == "models":
-            classes[entry["name"]] = ModelClass(arrays[f"{prefix}_transitions"], entry["truth"])
+            models, means = arrays[f"{prefix}_transitions"], arrays.get(f"{prefix}_rewards")
+            classes[entry["name"]] = ModelClass(models, entry["truth"], means, ignored)
         elif kind == "values":
             values = [arrays[f"{prefix}_values_{i}"] for i in range(entry["agents"])]
             completion = arrays.get(f"{prefix}_features", "tabular")
-            classes[entry["name"]] = ValueClass(values, completion, entry["ridge"])
+            classes[entry["name"]] = ValueClass(values, completion, entry["ridge"], ignored)
         elif kind == "linear":
             features = arrays[f"{prefix}_features"]
             classes[entry["name"]] = LinearValueClass(features, entry["ridge"], entry["radius"])

@@ -30,8 +30,8 @@ def joint_actions(instance: Instance, index: int) -> Ints:
 def model_values(
     rows: Rows, probabilities: Floats, reward: Floats, initial: Floats, joint: Ints
 ) -> Floats:
-    """(F,): value of one joint policy under each model (F, nnz), reward (N, A)."""
-    values = reward[np.arange(joint.size), joint] + np.zeros((len(probabilities), 1))
+    """(F,): value of one joint policy under each model (F, nnz), reward (N, A) or (F, N, A)."""
+    values = reward[..., np.arange(joint.size), joint] + np.zeros((len(probabilities), 1))
     for h in reversed(range(rows.horizon - 1)):
         entries, begin = rows.chosen(h, joint)
         later = probabilities[:, entries] * values[:, rows.after[entries]]
@@ -64,18 +64,26 @@ class Definition:
         self.rows, self.classes, self.reward, self.agent = rows, classes, rows.reward[agent], agent
         self.joints = [joint_actions(instance, q) for q in range(instance.policies.size)]
         self.visits = [visits(rows, game.initial, joint) for joint in self.joints]
-        models = [rows.probability]
+        models, paid = [rows.probability], [rows.reward]
         if isinstance(classes, ModelClass):
             models.extend(classes.transitions.reshape(classes.size, -1))
-        P = np.stack(models)
-        under = np.stack(
-            [model_values(rows, P, self.reward, game.initial, joint) for joint in self.joints]
-        )
+            own = [rows.reward] * classes.size if classes.rewards is None else classes.rewards
+            paid.extend(np.asarray(each).reshape(rows.reward.shape) for each in own)
+        P, means = np.stack(models), np.stack(paid)
+        r = means[:, agent]
+        under = np.stack([model_values(rows, P, r, game.initial, joint) for joint in self.joints])
         true, values = under[:, :1], under[:, 1:]
         if isinstance(classes, ModelClass):
             # D_H^2 = 1 - sum sqrt(p q) = (1/2) sum (sqrt p - sqrt q)^2.
             differences = (np.sqrt(P[1:]) - np.sqrt(P[0])) ** 2
             squares = 0.5 * np.add.reduceat(differences, rows.starts[:-1], axis=1)
+            if game.random_rewards:
+                # Jointly with the rewards: the affinities of independent parts multiply.
+                p, q = means[1:], means[:1]
+                affinity = (np.sqrt(p * q) + np.sqrt((1.0 - p) * (1.0 - q))).prod(axis=1)
+                affinity[(p == q).all(axis=1)] = 1.0
+                squares = 1.0 - (1.0 - squares) * affinity.reshape(classes.size, -1)
+            squares = self._heard(squares)
             self.table = np.array([self._along(squares, q) for q in range(len(self.joints))])
         elif isinstance(classes, ValueClass):
             f = classes.per_agent[agent].reshape(-1, *self.reward.shape)
@@ -85,6 +93,14 @@ class Definition:
         else:
             raise TypeError("the decoupling coefficient of a linear class is infinite")
         self.errors: Floats = values - true
+
+    def _heard(self, squares: Floats) -> Floats:
+        """Squares (F, N A) without those of the steps that the class ignores."""
+        assert isinstance(self.classes, (ModelClass, ValueClass))
+        layers = squares.reshape(squares.shape[0], -1, self.rows.actions).copy()
+        for h in self.classes.ignored_steps:
+            layers[:, self.rows.layer(h)] = 0.0
+        return layers.reshape(squares.shape)
 
     def _along(self, squares: Floats, q: int) -> Floats:
         """(F,): expected sum of squares (F, N A) along data policy q."""
@@ -101,7 +117,7 @@ class Definition:
         later[:, : joint.size] = f[:, np.arange(joint.size), joint]
         steps = [rows.expected(h, later) for h in range(rows.horizon)]
         residuals = f - (self.reward + np.concatenate(steps, axis=1))
-        return residuals.reshape(f.shape[0], -1) ** 2
+        return self._heard(residuals.reshape(f.shape[0], -1) ** 2)
 
     def losses(self, members: Ints, policy: int) -> Floats:
         """(len(members), F): D(q; f, policy) of each data policy q of `members`."""

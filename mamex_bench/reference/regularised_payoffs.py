@@ -20,7 +20,7 @@ from mamex_bench.model.layered import LayeredGame
 from mamex_bench.model.policies import PurePolicies
 from mamex_bench.reference.rows import padded
 
-Step = tuple[int, int, int, int]  # (h, s, joint action, s')
+Step = tuple[int, int, int, int, Floats]  # (h, s, joint action, s', what each agent was paid)
 Steps = list[list[Step]]  # of every trajectory
 
 
@@ -51,7 +51,8 @@ def _steps(game: Game, trajectory: Trajectory) -> list[Step]:
     if isinstance(game, LayeredGame):
         states = states - game.layer_offsets
     actions = [int(np.ravel_multi_index(each, game.action_counts)) for each in trajectory.actions]
-    return [(h, int(states[h]), a, int(states[h + 1])) for h, a in enumerate(actions)]
+    paid = trajectory.rewards.T
+    return [(h, int(states[h]), a, int(states[h + 1]), paid[h]) for h, a in enumerate(actions)]
 
 
 def _dense_policies(game: Game, policies: PurePolicies) -> PurePolicies:
@@ -70,13 +71,17 @@ def _dense_class(game: Game, classes: Hypotheses) -> Hypotheses:
             LayeredGame(*parts, model, game.reward, game.action_counts).dense().transition
             for model in classes.transitions
         ]
-        return ModelClass(models, truth=None)
+        means = classes.rewards
+        if means is not None:
+            means = np.stack([[padded(game, own) for own in model] for model in means])
+        return ModelClass(models, None, means, classes.ignored_steps)
     if isinstance(classes, LinearValueClass):
         return LinearValueClass(padded(game, classes.features), classes.ridge)
     values = [np.stack([padded(game, f) for f in each]) for each in classes.per_agent]
     if classes.features is None:
-        return ValueClass(values)
-    return ValueClass(values, padded(game, classes.features), classes.ridge)
+        return ValueClass(values, ignored_steps=classes.ignored_steps)
+    features = padded(game, classes.features)
+    return ValueClass(values, features, classes.ridge, classes.ignored_steps)
 
 
 def policy_value(transition: Floats, reward: Floats, initial: Floats, joint: Ints) -> float:
@@ -91,7 +96,7 @@ def policy_value(transition: Floats, reward: Floats, initial: Floats, joint: Int
 
 
 def model_losses(game: Game, classes: ModelClass, trajectories: Sequence[Trajectory]) -> Floats:
-    """(F,): negative log-likelihoods, infinite where a model excludes a transition."""
+    """(F,): negative log-likelihoods, infinite where a model excludes what was seen."""
     models = _dense_class(game, classes)
     assert isinstance(models, ModelClass)
     return _losses(models, [_steps(game, trajectory) for trajectory in trajectories])
@@ -100,8 +105,13 @@ def model_losses(game: Game, classes: ModelClass, trajectories: Sequence[Traject
 def _losses(classes: ModelClass, seen: Steps) -> Floats:
     losses = np.zeros(classes.size)
     for steps in seen:
-        for h, s, a, t in steps:
+        for h, s, a, t, paid in steps:
+            if h in classes.ignored_steps:
+                continue
             p = classes.transitions[:, h, s, a, t]
+            if classes.rewards is not None:
+                means = classes.rewards[:, :, h, s, a]
+                p = p * np.where(paid == 1.0, means, 1.0 - means).prod(axis=1)
             losses -= np.log(p, out=np.full(p.shape, -np.inf), where=p > 0.0)
     return losses
 
@@ -115,7 +125,10 @@ def _models(
     agent: int,
 ) -> float:
     losses = _losses(classes, seen)
-    values = [policy_value(P, game.reward[agent], game.initial, joint) for P in classes.transitions]
+    means = [game.reward] * classes.size if classes.rewards is None else classes.rewards
+    values = [
+        policy_value(P, r[agent], game.initial, joint) for P, r in zip(classes.transitions, means)
+    ]
     return float(np.max(np.array(values) - eta * losses))
 
 
@@ -125,9 +138,9 @@ def _start(game: MarkovGame, f: Floats, joint: Ints) -> float:
 
 def _target(game: MarkovGame, f: Floats, joint: Ints, agent: int, step: Step) -> float:
     """y = r + f_{h+1}(s', pi_{h+1}(s'))."""
-    h, s, a, t = step
+    h, _, _, t, paid = step
     onward = f[h + 1, t, joint[h + 1, t]] if h + 1 < game.horizon else 0.0
-    return float(game.reward[agent, h, s, a] + onward)
+    return float(paid[agent] + onward)
 
 
 def _values(
@@ -141,12 +154,12 @@ def _values(
     best = -np.inf
     for f in classes.per_agent[agent]:
         loss = 0.0
-        for h in range(game.horizon):
+        for h in set(range(game.horizon)) - set(classes.ignored_steps):
             steps = [each[h] for each in seen]
             y = np.array([_target(game, f, joint, agent, step) for step in steps])
             if classes.features is None:
-                own = np.array([f[h, s, a] for _, s, a, _ in steps])
-                cells = [(s, a) for _, s, a, _ in steps]
+                own = np.array([f[h, s, a] for _, s, a, *_ in steps])
+                cells = [(s, a) for _, s, a, *_ in steps]
                 for cell in set(cells):
                     at = np.array([c == cell for c in cells])
                     loss += ((own[at] - y[at]) ** 2).sum() - ((y[at] - y[at].mean()) ** 2).sum()
@@ -164,7 +177,7 @@ def _ridge_excess(f: Floats, features: Floats, steps: list[Step], y: Floats, rid
     d = features.shape[-1]
     basis = features.reshape(-1, d)
     own = np.linalg.lstsq(basis, f.reshape(-1), rcond=None)[0]
-    rows = np.array([features[s, a] for _, s, a, _ in steps]).reshape(-1, d)
+    rows = np.array([features[s, a] for _, s, a, *_ in steps]).reshape(-1, d)
     padded = np.vstack([rows, np.sqrt(ridge) * np.eye(d)])
     target = np.concatenate([y, np.zeros(d)])
     fitted = np.linalg.lstsq(padded, target, rcond=None)[0]
@@ -193,10 +206,10 @@ def _linear(
         b = np.zeros(d)
         M = np.zeros((d, d))
         for steps in seen:
-            _, s, a, t = steps[h]
+            _, s, a, t, paid = steps[h]
             phi = classes.features[h, s, a]
             gram += np.outer(phi, phi)
-            b += phi * game.reward[agent, h, s, a]
+            b += phi * paid[agent]
             if h + 1 < H:
                 M += np.outer(phi, classes.features[h + 1, t, joint[h + 1, t]])
         # theta_h - Lambda^-1 b - Lambda^-1 M theta_{h+1} = E z - k

@@ -38,8 +38,9 @@ def run(
 
     Each episode uses one row of uniform draws: those that pick the joint pure policy (one for a
     class profile, one per state for a Markov profile), one for the first state, H for the
-    transitions. A learner with a fused loop (`advance`) gets the rows in blocks and must give the
-    same result as choose / play / observe, whatever the size of a block.
+    transitions, and n H for rewards that are random. A learner with a fused loop (`advance`) gets
+    the rows in blocks and must give the same result as choose / play / observe, whatever the size
+    of a block.
 
     Args:
         instance: what is played; the exact gaps are computed on its true payoffs.
@@ -80,7 +81,8 @@ def run(
     segments = _Segments(instance)
     started = perf_counter()
     if fused and isinstance(learner, FusedLearner):
-        width = _draws(instance, learner.profile_kind)
+        choices = 1 if learner.profile_kind == "class" else instance.game.rewards.shape[1]
+        width = choices + simulator.uniforms
         block = min(block, max(BLOCK_DRAWS // width, 1))
         for first in range(0, episodes, block):
             rows = min(block, episodes - first)
@@ -96,12 +98,6 @@ def run(
     return segments.close(learner, int(seed), seconds)
 
 
-def _draws(instance: Instance, profile_kind: str) -> int:
-    """Uniform draws per episode."""
-    game = instance.game
-    return (1 if profile_kind == "class" else game.rewards.shape[1]) + 1 + game.horizon
-
-
 def _plain_loop(
     instance: Instance,
     learner: Learner,
@@ -114,7 +110,7 @@ def _plain_loop(
     for episode in range(1, learner.episodes + 1):
         profile = learner.choose()
         table = profile.play(game, rng)
-        learner.observe(simulator.play(table, rng.random(game.horizon + 1)))
+        learner.observe(simulator.play(table, rng.random(simulator.uniforms)))
         segments.add(profile, 1)
         if progress is not None and (episode % BLOCK == 0 or episode == learner.episodes):
             progress(episode)
