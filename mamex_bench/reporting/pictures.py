@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 FORMATS = (".png", ".svg", ".pdf")
 JOINT_LIMIT = 4096  # joint policies whose equilibrium is marked
-ENTRY_LIMIT = 50_000  # states times joint actions that backward induction is asked for
+ENTRY_LIMIT = 500_000  # states times joint actions that backward induction is asked for
 _TITLE = 58  # letters that leave room for the key
 _CELLS = 12  # rows and columns up to which cells carry numbers
 _LEFT, _RIGHT, _TOP, _BOTTOM, _BETWEEN = 0.5, 0.66, 0.3, 0.42, 0.76  # inches
