@@ -284,10 +284,12 @@ def _heat(axes: Axes, values: Floats, marked: Floats | None) -> Any:
     if max(cells.shape) <= _CELLS and not fixed:
         for (row, column), value in np.ndenumerate(cells):
             ink = style.PAPER if value < middle else style.INK
+            # Rounding that units leave where a value is 0 is no value.
+            shown = 0.0 if abs(value) <= 1e-12 * (high - low) else value
             axes.text(
                 column,
                 row,
-                f"{value:.3g}",
+                f"{shown:.3g}",
                 color=ink,
                 ha="center",
                 va="center",
