@@ -18,7 +18,8 @@ def test_payoffs_of_all_models(benchmark, reference):
     arguments = reference.game, reference.policies, models.transitions
     values = benchmark(class_payoffs, *arguments)
     exact = mb.payoffs(reference.game, reference.policies)
-    assert np.array_equal(values[models.truth].reshape(exact.shape), exact)
+    # One model alone is summed in another order than many at a time.
+    np.testing.assert_allclose(values[models.truth].reshape(exact.shape), exact, rtol=1e-14)
 
 
 @pytest.mark.parametrize(("concept", "size"), [("nash", 32), ("cce", 64), ("ce", 32)])

@@ -227,9 +227,11 @@ def test_values_of_a_game_too_large_are_left_out_with_a_reason(capsys, monkeypat
     from mamex_bench.cli import describe
 
     monkeypatch.setattr(describe, "ENTRIES", 95)
-    assert (
-        "  left out: 96 states times joint actions, above 95\n" in run(capsys, "show", "needle")[1]
-    )
+    out = run(capsys, "show", "needle")[1]
+    assert "  ce    left out: 96 states times joint actions, above 95\n" in out
+    assert "  nash  (1, 0)\n" in out
+    monkeypatch.setattr(describe, "COMPILED", 95)
+    assert run(capsys, "show", "needle")[1].count("left out: 96 states") == 3
 
 
 def test_values_that_do_not_converge_are_said_to(capsys, monkeypatch):

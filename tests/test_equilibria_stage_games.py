@@ -58,15 +58,18 @@ def test_three_agents_without_a_pure_equilibrium_are_left_to_the_caller():
 def test_backward_induction_is_an_equilibrium_at_every_state(game, concept):
     found = backward_induction(game, concept)
     n, H, S, _ = game.reward.shape
+    assert found.values.shape == (n, H, S)
     for h in range(H):
         for s in range(S):
-            Q = game.reward[:, h, s] + (game.transition[h, s] @ found.values[h + 1].T).T
+            Q = game.reward[:, h, s].copy()
+            if h + 1 < H:
+                Q += (game.transition[h, s] @ found.values[:, h + 1].T).T
             x = found.policy.joint[h, s]
-            np.testing.assert_allclose(found.values[h, :, s], Q @ x, atol=1e-12)
+            np.testing.assert_allclose(found.values[:, h, s], Q @ x, atol=1e-12)
             stage = Q.reshape(n, *game.action_counts)
             assert slow.gaps(stage, x.reshape(game.action_counts), concept).max() <= 1e-8
     assert found.gaps.max() <= 1e-8
-    np.testing.assert_allclose(found.value, found.values[0] @ game.initial, atol=1e-12)
+    np.testing.assert_allclose(found.value, found.values[:, 0] @ game.initial, atol=1e-12)
 
 
 def test_stage_games_without_a_certificate_go_to_the_oracle():

@@ -87,6 +87,21 @@ def test_zero_sum_classes_approach_the_value(seed):
     assert shortfalls[-1] <= 0.3 * shortfalls[0] + 1e-9
 
 
+@pytest.mark.parametrize("concept", ["ce", "cce"])
+def test_zero_sum_classes_do_for_every_concept(concept):
+    """The product of minimax policies: nobody learns from a recommendation."""
+    for seed in range(3):
+        game = zero_sum(seed, (2, 3), 2, 3)
+        found = closure(game, 8, concept)
+        assert found.method in ("tree", "least exploitable")
+        gaps = stated(found, game)
+        alike = ClassProfile(found.policies, found.profile.distribution, "nash")
+        instance = Instance(game, found.policies)
+        np.testing.assert_allclose(gaps, alike.unrestricted_gaps(instance), atol=1e-12)
+        nash = closure(game, 8)
+        assert gaps.sum() <= nash.gaps[1].sum() + 0.05
+
+
 def test_goofspiel_is_played_perfectly_by_few():
     for cards, size in ((3, 4), (4, 16)):
         game = catalogue.make("goofspiel", cards=cards, policies=2, models=2).game.layered()

@@ -280,7 +280,7 @@ def test_strategic_games_of_gambit_come_from_files(tmp_path: Path) -> None:
 
 
 def spiel(keys: str) -> str:
-    return f'[[instance]]\nid = "real"\nopenspiel = "mine(a=1)"\n{keys}\n' + LEARNER
+    return f'[[instance]]\nid = "real"\nopenspiel = "mine(a=1,\\nb=2)"\n{keys}\n' + LEARNER
 
 
 def test_games_of_openspiel_are_completed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -300,8 +300,8 @@ def test_games_of_openspiel_are_completed(monkeypatch: pytest.MonkeyPatch) -> No
     keys = 'limit = 9\nhorizon = 2\npolicies = { closure = 6, concept = "cce", seed = 1 }\n'
     spec = parse(spiel(keys + "hypotheses = { net = 7, distance = [0.1, 0.2] }")).instances[0]
     instance = build(spec, "mine.toml")
-    assert asked == [("mine(a=1)", {"limit": 9, "horizon": 2})]
-    assert instance.name == "mine(a=1)"
+    assert asked == [("mine(a=1,\nb=2)", {"limit": 9, "horizon": 2})]
+    assert instance.name == "mine(a=1,/b=2)"
     assert instance.policies.counts == (6, 6)
     assert {"unrestricted_gap", "covering_radius"} <= set(instance.known)
     assert instance.hypothesis().transitions.shape == (7, game.probability.size)
@@ -310,7 +310,7 @@ def test_games_of_openspiel_are_completed(monkeypatch: pytest.MonkeyPatch) -> No
         np.testing.assert_array_equal(first, second)
     header = describe(spec, instance)
     assert header["family"] == "openspiel"
-    assert header["description"] == "the game mine(a=1) of OpenSpiel"
+    assert header["description"] == "the game mine(a=1,/b=2) of OpenSpiel"
     for keys, message in [
         ('limit = 1\npolicies = "all"', "mine(a=1) is too large"),
         ("", "is a game alone: declare policies, for example { sample = [32, 32] }"),

@@ -6,9 +6,10 @@ be reached, once per step, and yields a `LayeredGame`.
   * Layers. Layer h holds the states that can be met before decision h. Time is part of a state by
     its layer, so a key need not hold it.
   * Keys. Two arrivals in a layer with one key are one state. That is right if and only if the key
-    is Markov, so it is compared: of the later arrivals at a state one, by preference one with
-    another `signature`, is expanded too, and its actions, rewards and next states must be those of
-    the first. `witnesses` raises the number of arrivals that are compared.
+    is Markov, so it is compared: later arrivals at a state are expanded too, and their actions,
+    rewards and next states must be those of the first. One of them always, by preference one with
+    another `signature`; up to seven more as long as at most 100,000 rows have been compared, so
+    that small games are compared almost in full. `witnesses` fixes the number instead.
   * Ends. An episode that ends before the others goes to an absorbing state, the last of its layer,
     which pays nothing in own units.
   * Actions. Agent i has A_i actions in every state, A_i the largest number that it ever has. Where
@@ -37,6 +38,8 @@ from mamex_bench.model.layered import LayeredGame
 
 LIMIT = 4_000_000
 AGREEMENT = 1e-9
+WITNESSES = 8
+COMPARED = 100_000  # rows, beyond which one witness per state is enough
 _ENDED = np.iinfo(np.int64).max  # sorts behind every state
 
 
@@ -119,7 +122,11 @@ class Enumeration:
 
 
 def enumerate_game(
-    process: Process, horizon: int | None = None, limit: int = LIMIT, witnesses: int = 1
+    process: Process,
+    horizon: int | None = None,
+    limit: int = LIMIT,
+    witnesses: int | None = None,
+    compared: int = COMPARED,
 ) -> Enumeration:
     """Every state of every step, from the start on.
 
@@ -127,7 +134,8 @@ def enumerate_game(
         process: the game.
         horizon: number of decisions after which it is cut; None: until every episode has ended.
         limit: most rows (state and joint action) and most entries of rows.
-        witnesses: further arrivals per state whose rows are compared with those of the first.
+        witnesses: further arrivals per state whose rows are compared with those of the first; None:
+            one, and up to eight while no more than `compared` rows have been.
 
     Raises:
         KeyCollision: equal keys, different futures.
@@ -137,13 +145,15 @@ def enumerate_game(
     if horizon is not None:
         horizon = positive_integer(horizon, "horizon")
     limit = positive_integer(limit, "limit")
-    layer, initial, paid = _first_layer(process, witnesses)
+    most = WITNESSES if witnesses is None else witnesses
+    rows_compared = 0
+    layer, initial, paid = _first_layer(process, most)
     blocks: list[_Block] = []
     widest = [1] * process.agents
     done = 0
     while layer.states and (horizon is None or len(blocks) < horizon):
         last = len(blocks) + 1 == horizon
-        block, following = _Block(process.agents), _Layer(process, witnesses, merged=last)
+        block, following = _Block(process.agents), _Layer(process, most, merged=last)
         for x, state in enumerate(layer.states):
             counts = process.choices(state)
             widest = [max(pair) for pair in zip(widest, counts)]
@@ -151,7 +161,9 @@ def enumerate_game(
             if reached * prod(widest) > limit or len(block.following) > limit:
                 raise _too_large(process, reached, len(blocks) + 1, widest, limit)
             rows = _expand(process, state, counts, following)
-            for witness in layer.witnesses[x]:
+            enough = witnesses is None and rows_compared > compared
+            for witness in layer.witnesses[x][: 1 if enough else None]:
+                rows_compared += len(rows.rows)
                 _compare(process, rows, _expand(process, witness, None, following), len(blocks))
             block.append(rows)
         blocks.append(block)
@@ -161,10 +173,14 @@ def enumerate_game(
 
 
 def layered_game(
-    process: Process, horizon: int | None = None, limit: int = LIMIT, witnesses: int = 1
+    process: Process,
+    horizon: int | None = None,
+    limit: int = LIMIT,
+    witnesses: int | None = None,
+    compared: int = COMPARED,
 ) -> LayeredGame:
     """`enumerate_game`, as a game."""
-    return enumerate_game(process, horizon, limit, witnesses).to_game()
+    return enumerate_game(process, horizon, limit, witnesses, compared).to_game()
 
 
 class _Layer:
@@ -198,10 +214,11 @@ class _Layer:
     def _consider(self, x: int, state: Any) -> None:
         known, trait = self.witnesses[x], self._process.signature
         distinct = self._distinct[x] or trait(state) != trait(self.states[x])
-        if len(known) < self._most:
+        if not self._distinct[x] and distinct:
+            known.insert(0, state)
+            del known[self._most :]
+        elif len(known) < self._most:
             known.append(state)
-        elif distinct and known:
-            known[-1] = state
         self._distinct[x] = distinct
 
 

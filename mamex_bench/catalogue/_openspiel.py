@@ -16,8 +16,9 @@ The key of a state is, in this order, the first that survives comparison (see `_
      cards gone, the present one and the lead over the last agent (the string has the order of the
      point cards and, if all points count, the points themselves do);
   2. that and every observation tensor;
-  3. that and the returns so far;
-  4. the history, which is always right and merges nothing.
+  3. the player to move, the string and the last two moves (go: a second pass ends the game);
+  4. the player to move, the string and the returns so far;
+  5. the history, which is always right and merges nothing.
 """
 
 from __future__ import annotations
@@ -140,8 +141,8 @@ def _load(game: str | Any) -> Any:
         raise InputError(f"OpenSpiel has no game {name!r}: {hint}")
     try:
         return pyspiel.load_game(game)
-    except pyspiel.SpielError as error:
-        reason = str(error).strip().splitlines()[0].rstrip(".")
+    except Exception as error:  # SpielError, but wrappers of other games leak C++'s own too
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
         raise InputError(f"OpenSpiel does not make {game!r}: {reason}") from error
 
 
@@ -187,6 +188,9 @@ def _keys(game: Any) -> list[Key]:
     def observed(state: Any) -> Hashable:
         return string(state), tuple(tuple(state.observation_tensor(i)) for i in agents)
 
+    def recent(state: Any) -> Hashable:
+        return string(state), tuple(state.history()[-2:])
+
     def paid(state: Any) -> Hashable:
         return string(state), tuple(state.returns())
 
@@ -196,4 +200,4 @@ def _keys(game: Any) -> list[Key]:
     special = {"pathfinding": paid_on_goal, "repeated_game": nothing, "goofspiel": cards}
     first = special.get(game.get_type().short_name, string)
     middle = [observed] if game.get_type().provides_observation_tensor else []
-    return [first, *middle, paid, history]
+    return [first, *middle, recent, paid, history]

@@ -25,6 +25,7 @@ from mamex_bench.catalogue._enumerate import layered_game
 from mamex_bench.errors import InputError
 from mamex_bench.model.layered import LayeredGame
 
+COMPARED = 5_000  # rows, beyond which one arrival per state is compared: steps are slow
 _GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
 
 
@@ -40,7 +41,7 @@ def from_pettingzoo(
 ) -> LayeredGame:
     """See `catalogue.from_pettingzoo`."""
     process = PettingZooProcess(env, seeds, get_state, set_state, key, stationary)
-    return layered_game(process, horizon, limit)
+    return layered_game(process, horizon, limit, compared=COMPARED)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +68,8 @@ class PettingZooProcess:
         key: Callable[[Any], Hashable] | None = None,
         stationary: bool = False,
     ) -> None:
-        made = env() if callable(env) and not hasattr(env, "step") else env
+        make = isinstance(env, type) or (callable(env) and not hasattr(env, "step"))
+        made = env() if make else env
         self.name = type(getattr(made, "unwrapped", made)).__name__
         self._env = _parallel(made, self.name)
         self._names = tuple(self._env.possible_agents)

@@ -17,7 +17,9 @@ policies are needed, and m of them guarantee (H - log2 m)/2 less than the value.
    its leaves with their weights play sigma exactly: the gap is that of sigma, of order 1e-12. For
    Nash there is a tree for every agent, for CE and CCE one of joint moves. A CE told its whole
    policy at the start may know too much: then the gap says so, and step 3 follows.
-2. *Two agents, constant sum, Nash.* From a pool of trees that spend their leaves on the first
+2. *Two agents, constant sum.* There the product of the agents' minimax policies is an equilibrium
+   of every concept, with the same gap (in a product nobody learns from a recommendation), and
+   steps 1 and 2 look for products alone. From a pool of trees that spend their leaves on the first
    steps, or on later ones only, and of samples of sigma, rows are chosen for each agent so that
    the opponent's best response among all of its policies gets little. For chosen rows the least
    exploitable mixture is the solution of a matrix game whose columns are such best responses,
@@ -41,6 +43,7 @@ they do not give themselves away by actions that mean nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -132,7 +135,7 @@ def closure(
     first = maker.trees()
     if first is not None and first.gap <= CLOSED:
         return first
-    if concept == "nash" and game.agents == 2 and constant_sum(game):
+    if maker.zero_sum:
         try:
             return maker.least_exploitable()
         except InputError:
@@ -162,6 +165,10 @@ class _Maker:
     seed: int
     limit: int
     found: BackwardInduction
+
+    @cached_property
+    def zero_sum(self) -> bool:
+        return self.game.agents == 2 and constant_sum(self.game)
 
     def joint(self) -> Floats:
         """(N, A): the equilibrium's behaviour."""
@@ -230,7 +237,7 @@ class _Maker:
     def trees(self) -> Closure | None:
         """Step 1: the exact trees, if they are small enough."""
         game, plain = self.game, plain_actions(self.game)
-        if self.concept == "nash":
+        if self.concept == "nash" or self.zero_sum:
             marginals, tables = [], []
             for i in range(game.agents):
                 leaves, exact = own_tree(game, self.joint(), i, self.size)

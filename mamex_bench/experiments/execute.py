@@ -172,9 +172,9 @@ def describe(spec: InstanceSpec, instance: Instance) -> dict[str, Any]:
     """The header of an instance's row: `InstanceRecord` but for the bracket."""
     game = instance.game
     if spec.openspiel is not None:
-        words = f"the game {spec.openspiel} of OpenSpiel"
+        words = f"the game {spec.source} of OpenSpiel"
     elif spec.family is None:
-        words = f"from the file {spec.file}"
+        words = f"from the file {spec.source}"
     else:
         words = (catalogue.REGISTRY.load(spec.family).__doc__ or "").strip().split("\n")[0]
     known = {name: (each.value, each.source) for name, each in instance.known.items()}

@@ -77,6 +77,11 @@ class InstanceSpec:
     concepts: tuple[str, ...] | None
     openspiel: str | None = None
 
+    @property
+    def source(self) -> str:
+        """Where the game comes from, in one line; boards of OpenSpiel have several."""
+        return (self.family or self.file or str(self.openspiel)).replace("\n", "/")
+
 
 @dataclass(frozen=True)
 class LearnerSpec:
@@ -317,8 +322,7 @@ def build(spec: InstanceSpec, path: str) -> Any:
             return catalogue.make(spec.family, **parameters)
         if spec.openspiel is not None:
             game = catalogue.from_openspiel(spec.openspiel, **spec.parameters)
-            name = spec.openspiel
-            return catalogue.complete(game, spec.policies, spec.hypotheses, name)
+            return catalogue.complete(game, spec.policies, spec.hypotheses, spec.source)
         with TemporaryDirectory() as folder:
             file = Path(folder) / str(spec.file)
             file.write_bytes(spec.data)

@@ -338,7 +338,7 @@ def against(
     N, ends = default.shape[0], layers.first[layers.first.shape[0] - 1]
     last = layers.first[layers.first.shape[0] - 3]
     plain = np.zeros(ends)
-    mass, entered = np.empty(nodes), np.empty((Q, ends))
+    mass, entered = np.empty(nodes), np.zeros((Q, ends))
     used = np.empty(Q, np.bool_)
     for i in range(others.shape[0]):
         own = others[i]
@@ -350,7 +350,6 @@ def against(
                 total += probability[e] * plain[layers.following[e]]
             plain[x] = total
         mass[:] = 0.0
-        entered[:] = 0.0
         used[:] = False
         total = 0.0
         for x in range(initial.shape[0]):
@@ -399,4 +398,5 @@ def against(
                         entered[q, layers.following[e]] += entered[q, x] * probability[e]
                     else:
                         total += entered[q, x] * probability[e] * plain[layers.following[e]]
+            entered[q] = 0.0
         out[i] = total

@@ -148,16 +148,6 @@ def _backup(problem: Problem, data: Data, plan: Plan, x: int, a: int) -> tuple[b
 
 
 @jit
-def _due(layers: Layers, data: Data, plan: Plan, x: int, a: int) -> bool:
-    """Whether a cell was visited since the last plan or has a successor whose value changed."""
-    due = data.stale[x, a]
-    begin = layers.rows[x * layers.actions + a]
-    for k in range(begin, begin + data.support[x, a]):
-        due |= plan.moved[data.successor[k]]
-    return due
-
-
-@jit
 def settle(plan: Plan, x: int) -> bool:
     """V = E_plan Q for both bounds of one state; whether any entry changed."""
     changed = False
@@ -197,6 +187,7 @@ def replan(problem: Problem, data: Data, plan: Plan, resume: int) -> int:
     that state and calls again with it as `resume`. PLANNED starts a new pass.
     """
     N, A = plan.joint.shape
+    rows = problem.layers.rows
     answer = np.empty(A)
     if resume == PLANNED:
         plan.moved[:] = False
@@ -205,7 +196,11 @@ def replan(problem: Problem, data: Data, plan: Plan, resume: int) -> int:
         low_changed = x == resume
         if data.met[x] and x != resume:
             for a in range(A):
-                if _due(problem.layers, data, plan, x, a):
+                due = data.stale[x, a]
+                begin = rows[x * A + a]
+                for k in range(begin, begin + data.support[x, a]):
+                    due |= plan.moved[data.successor[k]]
+                if due:
                     data.stale[x, a] = False
                     data.planned[x, a] = data.visits[x, a]
                     above, below = _backup(problem, data, plan, x, a)

@@ -60,6 +60,9 @@ def tabular_record(evidence: TabularValues, states: Ints, actions: Ints, rewards
         x, a, after = states[h], actions[h], states[h + 1]
         row = x * layers.actions + a
         seen = evidence.visits[x, a]
+        begin, end = layers.rows[row], layers.rows[row + 1]
+        taken = begin + np.flatnonzero(evidence.onward[begin:end])
+        counts, earlier = evidence.onward[taken], layers.following[taken]
         if evidence.weight[h] != 0.0:
             for i in range(n):
                 r, earlier = rewards[i, h], evidence.reward[i, x, a]
@@ -74,11 +77,9 @@ def tabular_record(evidence: TabularValues, states: Ints, actions: Ints, rewards
                             y += tables[f, after, joint[pi, after]]
                             if seen > 0.0:
                                 total = 0.0
-                                for k in range(layers.rows[row], layers.rows[row + 1]):
-                                    count = evidence.onward[k]
-                                    if count > 0.0:
-                                        u = layers.following[k]
-                                        total += count * tables[f, u, joint[pi, u]]
+                                for k in range(counts.shape[0]):
+                                    u = earlier[k]
+                                    total += counts[k] * tables[f, u, joint[pi, u]]
                                 mean += total / seen
                         e = own - y
                         d = own - mean

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 FORMATS = (".png", ".svg", ".pdf")
 JOINT_LIMIT = 4096  # joint policies whose equilibrium is marked
-ENTRY_LIMIT = 50_000  # states times joint actions that backward induction is asked for
+ENTRY_LIMIT = 500_000  # states times joint actions that backward induction is asked for
 _TITLE = 58  # letters that leave room for the key
 _CELLS = 12  # rows and columns up to which cells carry numbers
 _LEFT, _RIGHT, _TOP, _BOTTOM, _BETWEEN = 0.5, 0.66, 0.3, 0.42, 0.76  # inches
@@ -284,10 +284,12 @@ def _heat(axes: Axes, values: Floats, marked: Floats | None) -> Any:
     if max(cells.shape) <= _CELLS and not fixed:
         for (row, column), value in np.ndenumerate(cells):
             ink = style.PAPER if value < middle else style.INK
+            # Rounding that units leave where a value is 0 is no value.
+            shown = 0.0 if abs(value) <= 1e-12 * (high - low) else value
             axes.text(
                 column,
                 row,
-                f"{value:.3g}",
+                f"{shown:.3g}",
                 color=ink,
                 ha="center",
                 va="center",
