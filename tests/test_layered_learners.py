@@ -211,7 +211,7 @@ def test_transitions_that_the_game_does_not_have() -> None:
         make("mamex", full, "cce").observe(beyond)
     # Compiled code, which trusts its caller, lets no model explain it.
     learner = make("mamex", instance, "cce")
-    record_one(learner._evidence, states, actions)
+    record_one(learner._evidence, states, actions, np.zeros((2, 4)))
     assert (learner._evidence.losses >= IMPOSSIBLE).all()
 
 

@@ -52,17 +52,37 @@ def test_runs_repeat_and_the_fused_loop_is_bit_identical(
         mb.run(instance, learner, episodes=EPISODES, seed=3)
 
 
-@pytest.mark.parametrize("kind", ["models", "tabular"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", mb.learners.names())
-def test_learners_are_blind_to_the_truth(name: str, kind: str) -> None:
-    """Two games with the same rewards and hypotheses but other transitions; the same data."""
-    instance = random_instance(8, kind)
+def test_runs_with_random_rewards_repeat_too(name: str, kind: str) -> None:
+    instance = random_instance(4, kind, random_rewards=True)
+    first = mb.run(instance, make(name, instance, "cce"), episodes=EPISODES, seed=3)
+    plain, blocks = {"fused": False}, {"block": 7}
+    for how in (plain, blocks):
+        again = mb.run(instance, make(name, instance, "cce"), episodes=EPISODES, seed=3, **how)
+        assert np.array_equal(first.regret, again.regret)
+        assert all(same(a, b) for a, b in zip(first.profiles, again.profiles, strict=True))
+
+
+@pytest.mark.parametrize("random_rewards", [False, True])
+@pytest.mark.parametrize("kind", ["models", "tabular", "completion", "linear"])
+@pytest.mark.parametrize("name", mb.learners.names())
+def test_learners_are_blind_to_the_truth(name: str, kind: str, random_rewards: bool) -> None:
+    """Two games with the same hypotheses but other transitions, and other means of rewards where
+    these are random; the same data."""
+    instance = random_instance(8, kind, random_rewards=random_rewards)
     other = random_game(np.random.default_rng(99), (2, 3), 3, 3)
     game = instance.game
-    blind = mb.MarkovGame(other.transition, game.reward, game.action_counts, game.initial)
+    blind = mb.MarkovGame(
+        other.transition,
+        other.reward if random_rewards else game.reward,
+        game.action_counts,
+        game.initial,
+        random_rewards=random_rewards,
+    )
     classes = instance.hypothesis()
     if isinstance(classes, mb.ModelClass):
-        classes = mb.ModelClass(classes.transitions, truth=None)
+        classes = mb.ModelClass(classes.transitions, truth=None, rewards=classes.rewards)
     one = mb.Instance(game, instance.policies, classes)
     two = mb.Instance(blind, instance.policies, classes)
     a, b = make(name, one, "cce", 40), make(name, two, "cce", 40)
@@ -70,7 +90,7 @@ def test_learners_are_blind_to_the_truth(name: str, kind: str) -> None:
     for _ in range(40):
         x = a.choose()
         assert same(x, b.choose())
-        trajectory = simulator.play(x.play(game, rng), rng.random(game.horizon + 1))
+        trajectory = simulator.play(x.play(game, rng), rng.random(simulator.uniforms))
         a.observe(trajectory)
         b.observe(trajectory)
 

@@ -44,27 +44,36 @@ def trajectory(case: dict[str, list[float]]) -> mb.Trajectory:
     )
 
 
-def random_game(rng: np.random.Generator, counts: tuple[int, ...], H: int, S: int) -> mb.MarkovGame:
+def random_game(
+    rng: np.random.Generator, counts: tuple[int, ...], H: int, S: int, random_rewards: bool = False
+) -> mb.MarkovGame:
     A = int(np.prod(counts))
     return mb.MarkovGame(
         rng.dirichlet(np.ones(S), size=(H, S, A)),
         rng.random((len(counts), H, S, A)),
         counts,
         rng.dirichlet(np.ones(S)),
+        random_rewards=random_rewards,
     )
 
 
-def random_instance(seed: int, kind: str, counts: tuple[int, ...] = (2, 3)) -> mb.Instance:
+def random_instance(
+    seed: int, kind: str, counts: tuple[int, ...] = (2, 3), random_rewards: bool = False
+) -> mb.Instance:
     """A small random instance; the hypotheses need not hold the truth."""
     rng = np.random.default_rng(seed)
     H, S = 3, 3
-    game = random_game(rng, counts, H, S)
+    game = random_game(rng, counts, H, S, random_rewards)
     policies = mb.PurePolicies.sample(game, [3, 2, 2][: len(counts)], seed)
     A = game.actions
     if kind == "models":
         models = rng.dirichlet(np.ones(S), size=(6, H, S, A))
         models[2] = game.transition
-        hypotheses: object = mb.ModelClass(models, truth=2)
+        means = None
+        if random_rewards:
+            means = rng.random((6, *game.reward.shape))
+            means[2] = game.reward
+        hypotheses: object = mb.ModelClass(models, truth=2, rewards=means)
     elif kind == "tabular":
         sizes = [4, 3, 5][: len(counts)]
         hypotheses = mb.ValueClass([3.0 * rng.random((F, H, S, A)) for F in sizes])
@@ -214,8 +223,9 @@ def test_a_step_ignored_leaves_its_data_unused() -> None:
     full = gather(instance, "values", joint, Settings(0.5))
     deaf = gather(instance, "values", joint, Settings(0.5, ignored_step=1))
     states, actions = np.array([0, 1, 2, 0]), np.array([1, 2, 3])
-    tabular_record(full, states, actions)
-    tabular_record(deaf, states, actions)
+    rewards = instance.game.rewards[:, states[:3] + 3 * np.arange(3), actions]
+    tabular_record(full, states + 3 * np.arange(4), actions, rewards)
+    tabular_record(deaf, states + 3 * np.arange(4), actions, rewards)
     assert (full.losses > deaf.losses).any()
     assert (full.losses >= deaf.losses - 1e-15).all()
 

@@ -19,6 +19,8 @@ FOLDER = Path(__file__).with_name("traces")
 REWRITE = "write it with `python tests/test_traces.py`"
 NUMBER = re.compile(r"-?\d+\.\d+(?:e[+-]\d+)?|-?\d+e[+-]\d+")
 SEED, ENTRIES = 1, 6
+# Members that are pinned besides the defaults: the name of the file, the family, its parameters.
+VARIANTS = {"random_game_rewards": ("random_game", {"rewards": "random"})}
 GOLDEN = 0.6180339887498949
 
 
@@ -49,15 +51,24 @@ def hypothesis_lines(name, classes):
     if isinstance(classes, ModelClass):
         yield f"{name}: {classes.size} models, truth {classes.truth}"
         yield f"  sum {checksum(classes.transitions)}"
+        if classes.rewards is not None:
+            yield f"  means of rewards, sum {checksum(classes.rewards)}"
+        yield from ignored_lines(classes)
     elif isinstance(classes, ValueClass):
         yield f"{name}: {' x '.join(str(len(each)) for each in classes.per_agent)} values"
         for i, values in enumerate(classes.per_agent):
             yield f"  agent {i}: sum {checksum(values)}"
+        yield from ignored_lines(classes)
     elif isinstance(classes, LinearValueClass):
         yield f"{name}: linear, features {shape(classes.features)}"
         yield f"  sum {checksum(classes.features)}"
     else:
         raise TypeError(f"no trace for a {type(classes).__name__}")
+
+
+def ignored_lines(classes):
+    if classes.ignored_steps:
+        yield f"  ignoring steps {' '.join(map(str, classes.ignored_steps))}"
 
 
 def trace(instance):
@@ -78,6 +89,7 @@ def trace(instance):
         "",
         f"transition sum {checksum(game.transition)}",
         f"initial sum {checksum(game.initial)}",
+        *(["rewards are random"] if game.random_rewards else []),
         *(f"reward of agent {i} sum {checksum(r)}" for i, r in enumerate(game.reward)),
         *(f"policies of agent {i} sum {checksum(t)}" for i, t in enumerate(policies.tables)),
     ]
@@ -96,17 +108,22 @@ def same_text(found, stored):
     return all(abs(float(a) - float(b)) <= 2e-9 * max(abs(float(b)), 1.0) for a, b in pairs)
 
 
+def member(name):
+    family, parameters = VARIANTS.get(name, (name, {}))
+    return small(family, seed=SEED, **parameters)
+
+
 # Families of other packages are pinned there, if at all.
-@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize("name", [*OWN, *VARIANTS])
 def test_every_family_is_as_its_trace_says(name):
     path = FOLDER / f"{name}.txt"
     assert path.exists(), f"{name} has no trace in tests/traces: {REWRITE}"
-    found, stored = trace(small(name, seed=SEED)), path.read_text(encoding="utf-8")
+    found, stored = trace(member(name)), path.read_text(encoding="utf-8")
     assert same_text(found, stored), f"{name} differs from its trace: {found}\nif meant, {REWRITE}"
 
 
 def test_every_trace_belongs_to_a_family():
-    assert {path.stem for path in FOLDER.glob("*.txt")} <= set(OWN)
+    assert {path.stem for path in FOLDER.glob("*.txt")} <= {*OWN, *VARIANTS}
 
 
 def test_a_trace_notices_small_changes():
@@ -122,6 +139,6 @@ def test_a_trace_notices_small_changes():
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
-    for each in OWN:
-        text = trace(small(each, seed=SEED))
+    for each in [*OWN, *VARIANTS]:
+        text = trace(member(each))
         (FOLDER / f"{each}.txt").write_text(text, encoding="utf-8")

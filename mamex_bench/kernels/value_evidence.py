@@ -65,14 +65,14 @@ def tabular_record(evidence: TabularValues, states: Ints, actions: Ints, rewards
         counts, earlier = evidence.onward[taken], layers.following[taken]
         if evidence.weight[h] != 0.0:
             for i in range(n):
-                r, earlier = rewards[i, h], evidence.reward[i, x, a]
+                r, r_mean = rewards[i, h], evidence.reward[i, x, a]
                 if seen > 0.0:
-                    earlier += evidence.surplus[i, x, a] / seen
+                    r_mean += evidence.surplus[i, x, a] / seen
                 for f in range(evidence.first[i], evidence.first[i + 1]):
                     own = tables[f, x, a]
                     for pi in range(M):
                         y = r
-                        mean = earlier
+                        mean = r_mean
                         if h + 1 < H:
                             y += tables[f, after, joint[pi, after]]
                             if seen > 0.0:

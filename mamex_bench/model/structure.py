@@ -111,9 +111,11 @@ def bellman_residuals(instance: Instance, agent: int, name: str | None = None) -
         _limit(classes.size * tables.size * A, "Bellman residuals")
         later = _model_values(instance, tables, classes, agent)
         change = classes.transitions - game.transition
-        # b = (P_f - P*) V_{f,h+1}^{i,pi}
+        paid = _model_rewards(instance, classes, agent) - game.reward[agent]
+        # b = r_f - r + (P_f - P*) V_{f,h+1}^{i,pi}
         return [
-            np.einsum("fsat,fmt->fmsa", change[:, h], later[h + 1], optimize=True)
+            paid[:, h, None]
+            + np.einsum("fsat,fmt->fmsa", change[:, h], later[h + 1], optimize=True)
             for h in range(game.horizon)
         ]
     if isinstance(classes, ValueClass):
@@ -228,17 +230,25 @@ def witness_rank(instance: Instance, tests: Sequence[WitnessTests], name: str | 
     return largest_rank(witnessed_misfits(instance, tests, name))
 
 
+def _model_rewards(instance: Instance, classes: ModelClass, agent: int) -> Floats:
+    """(F or 1, H, S, A): mean rewards of one agent, the models' own where they are unknown."""
+    if classes.rewards is None:
+        return instance.dense.reward[None, agent]
+    return classes.rewards[:, agent]
+
+
 def _model_values(instance: Instance, tables: Ints, classes: ModelClass, agent: int) -> Floats:
     """(H+1, F, M, S): V_{f,h}^{i,pi}(s) of one agent under every model and joint policy."""
     game = instance.dense
     states = np.arange(game.states)
     values = np.zeros((game.horizon + 1, classes.size, len(tables), game.states))
+    reward = _model_rewards(instance, classes, agent)
     for h in range(game.horizon - 1, -1, -1):
         for m, table in enumerate(tables):
-            # V_h = r_h(., pi_h) + P_f(. | ., pi_h) V_{h+1}
+            # V_h = r_f,h(., pi_h) + P_f(. | ., pi_h) V_{h+1}
             rows = classes.transitions[:, h, states, table[h]]
             future = np.einsum("fst,ft->fs", rows, values[h + 1, :, m])
-            values[h, :, m] = game.reward[agent, h, states, table[h]] + future
+            values[h, :, m] = reward[:, h, states, table[h]] + future
     return values
 
 
