@@ -46,7 +46,8 @@ bench: $(READY)  ## time the kernels (pytest-benchmark) and track speed, memory 
 lock:  ## resolve the dependencies again into requirements.lock (needs uv)
 	@uv pip compile --universal --python-version 3.11 --no-header --no-annotate \
 	  --no-emit-index-url --no-emit-find-links --generate-hashes \
-	  --extra report --extra dev pyproject.toml --output-file requirements.lock --quiet
+	  --extra report --extra dev --extra openspiel --extra pettingzoo pyproject.toml \
+	  --output-file requirements.lock --quiet
 
 gallery: report  ## refresh the committed reference report and the picture of the README
 	@$(BIN)/python .ci/gallery.py results/smoke.sqlite results/smoke reports/gallery

@@ -316,3 +316,28 @@ def test_foraging_has_552_states_and_its_food_is_all_that_can_be_earned(foraging
     solved = mb.backward_induction(game, "nash")
     np.testing.assert_allclose(solved.value.sum(), 1.0)
     assert game.units.offset.tolist() == [0.0, 0.0]
+
+
+def test_an_environment_of_pettingzoo_itself():
+    pettingzoo = pytest.importorskip(
+        "pettingzoo",
+        reason="PettingZoo is not installed: pip install 'mamex-bench[pettingzoo]'",
+    )
+    spaces = pytest.importorskip("gymnasium.spaces")
+
+    class Parallel(Corridor, pettingzoo.ParallelEnv):
+        metadata = {"name": "corridor"}  # noqa: RUF012
+        render_mode = None
+        action_spaces = {  # noqa: RUF012
+            "a": spaces.Discrete(2, start=1),
+            "b": spaces.Discrete(2),
+        }
+
+        def action_space(self, agent):
+            return self.action_spaces[agent]
+
+    game = mb.catalogue.from_pettingzoo(Parallel, 4)
+    same_games(game, mb.catalogue.from_pettingzoo(Corridor, 4))
+    turns = pettingzoo.utils.parallel_to_aec(Parallel())
+    with pytest.raises(InputError, match="expected the parallel API, for example"):
+        mb.catalogue.from_pettingzoo(turns, 4)

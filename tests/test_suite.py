@@ -326,6 +326,21 @@ def test_games_of_openspiel_are_completed(monkeypatch: pytest.MonkeyPatch) -> No
         assert message in str(caught.value)
 
 
+def test_real_games_come_with_classes_that_hold_their_equilibria() -> None:
+    pytest.importorskip("pyspiel")
+    suite = read_suite("real_games")
+    three = build(suite.instance("goofspiel_three"), suite.path)
+    assert three.policies.counts == (6, 6, 6)
+    assert three.known["unrestricted_gap"].value <= 1e-9
+    soccer = build(suite.instance("soccer"), suite.path)
+    known = {name: each.value for name, each in soccer.known.items()}
+    assert known["equilibrium_value_0"] == pytest.approx(0.4833850419, abs=1e-8)
+    # Neither agent could get further from the class's value than the gap, in own units.
+    missing = known["unrestricted_gap"] * float(soccer.game.units.scale[0])
+    assert abs(known["class_value_0"] - known["equilibrium_value_0"]) <= missing + 1e-9
+    assert missing <= 0.06
+
+
 def test_refusals_of_a_family_name_the_instance() -> None:
     suite = parse(HEAD + "parameters = { length = 0 }\n" + LEARNER)
     with pytest.raises(SuiteError, match=r"^mine.toml: \[\[instance\]\] 'lock': length is 0"):

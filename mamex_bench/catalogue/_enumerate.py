@@ -8,7 +8,7 @@ be reached, once per step, and yields a `LayeredGame`.
   * Keys. Two arrivals in a layer with one key are one state. That is right if and only if the key
     is Markov, so it is compared: later arrivals at a state are expanded too, and their actions,
     rewards and next states must be those of the first. One of them always, by preference one with
-    another `signature`; up to seven more as long as at most 100,000 rows have been compared, so
+    another `signature`; up to seven more as long as at most 30,000 rows have been compared, so
     that small games are compared almost in full. `witnesses` fixes the number instead.
   * Ends. An episode that ends before the others goes to an absorbing state, the last of its layer,
     which pays nothing in own units.
@@ -39,7 +39,7 @@ from mamex_bench.model.layered import LayeredGame
 LIMIT = 4_000_000
 AGREEMENT = 1e-9
 WITNESSES = 8
-COMPARED = 100_000  # rows, beyond which one witness per state is enough
+COMPARED = 30_000  # rows, beyond which one witness per state is enough
 _ENDED = np.iinfo(np.int64).max  # sorts behind every state
 
 

@@ -237,5 +237,10 @@ def _profiles(rows: Floats, counts: tuple[int, ...]) -> Floats:
 
 
 def _number(value: float) -> str:
-    """A decimal that reads back as the same float64; whole numbers without a point."""
-    return str(int(value)) if value == int(value) and abs(value) < 2**53 else repr(float(value))
+    """A decimal that reads back as the same float64; whole numbers without a point.
+
+    Gambit reads no plus sign.
+    """
+    if value == int(value) and abs(value) < 2**53:
+        return str(int(value))
+    return repr(float(value)).replace("e+", "e")

@@ -133,7 +133,7 @@ def best_response(
     Q, N = others.shape
     stride, count = int(game.strides[agent]), game.action_counts[agent]
     common = (game.layers, game.probability)
-    room = min(1 << 16, positive_integer(limit, "limit"))
+    room = min(1 << 17, positive_integer(limit, "limit"))
     while True:
         beliefs = _room(room, Q)
         nodes = kernel.expand(*common, game.initial, count, stride, others, beliefs)
