@@ -19,6 +19,7 @@ import numpy as np
 
 from mamex_bench.errors import InputError, NotApplicableError
 from mamex_bench.kernels import decoupling as kernel
+from mamex_bench.kernels.rewards import join_rewards
 from mamex_bench.model._arrays import Floats, Ints
 from mamex_bench.model.game import Game
 from mamex_bench.model.hypotheses import ModelClass, ValueClass
@@ -184,7 +185,7 @@ def _of_models(instance: Instance, name: str | None, models: ModelClass) -> list
     kernel.hellinger_squares(rows, P, P[models.truth], squares)
     if models.means is not None:
         means = models.means.reshape(models.size, instance.game.agents, -1)
-        kernel.join_rewards(means, means[models.truth], squares)
+        join_rewards(means, means[models.truth], squares)
     table = np.empty((visits.shape[0], models.size))
     kernel.losses(visits, cells, np.arange(visits.shape[0]), squares, table)
     # e <= R sqrt(2 H D) at D = D(pi; f), no step ignored: true of exact numbers, so it removes only

@@ -70,23 +70,6 @@ def hellinger_squares(rows: Ints, models: Floats, truth: Floats, out: Floats) ->
 
 
 @jit
-def join_rewards(models: Floats, truth: Floats, out: Floats) -> None:
-    """Squares of (y, r_1, ..., r_n) jointly, given those of y: out (C, F) on entry and exit.
-
-    Independent parts: 1 - D^2 = prod_j (1 - D_j^2), or D^2 + D_i^2 - D^2 D_i^2 part by part, which
-    is exactly 0 where all agree. Means models (F, n, C), truth (n, C).
-    """
-    for f in range(models.shape[0]):
-        for i in range(models.shape[1]):
-            for c in range(models.shape[2]):
-                p, q = models[f, i, c], truth[i, c]
-                paid = np.sqrt(p) - np.sqrt(q)
-                unpaid = np.sqrt(1.0 - p) - np.sqrt(1.0 - q)
-                square = 0.5 * (paid * paid + unpaid * unpaid)
-                out[c, f] += square - out[c, f] * square
-
-
-@jit
 def bellman_squares(
     layers: Layers, probability: Floats, reward: Floats, values: Floats, cells: Ints, out: Floats
 ) -> None:

@@ -18,7 +18,8 @@ import mamex_bench.kernels.value_evidence  # noqa: F401
 from mamex_bench.kernels._jit import jit
 from mamex_bench.kernels.evidence import Focus, focused_payoffs, payoffs, record
 from mamex_bench.kernels.layers import Layers
-from mamex_bench.kernels.simulate import draw, episode, pay
+from mamex_bench.kernels.rewards import pay
+from mamex_bench.kernels.simulate import draw, episode
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -54,19 +54,3 @@ def episode(
         a = joint_actions[x]
         actions[h] = a
         states[h + 1] = follow(layers, cumulative, x, a, uniforms[h + 1])
-
-
-@jit
-def pay(reward: Floats, states: Ints, actions: Ints, uniforms: Floats, out: Floats) -> None:
-    """What every agent earns at every step; out (n, H).
-
-    reward (n, N, A); states (H+1,), actions (H,) of the episode. uniforms: none, and the reward is
-    paid as it is; or (n H,), agent by agent, and 1 is paid with that probability, else 0.
-    """
-    n, H = out.shape
-    for i in range(n):
-        for h in range(H):
-            r = reward[i, states[h], actions[h]]
-            if uniforms.shape[0]:
-                r = 1.0 if uniforms[i * H + h] < r else 0.0
-            out[i, h] = r

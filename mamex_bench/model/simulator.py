@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from mamex_bench.kernels.layers import Layers
-from mamex_bench.kernels.simulate import episode, pay
+from mamex_bench.kernels.rewards import pay
+from mamex_bench.kernels.simulate import episode
 from mamex_bench.model._arrays import Floats, Ints
 from mamex_bench.model.game import Game, Trajectory
 
