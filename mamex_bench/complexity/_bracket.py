@@ -11,15 +11,16 @@ side minus the double sum over mu. (The burn-in constant 6 is a parameter.)
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mamex_bench.complexity import _lower, _upper
+from mamex_bench.complexity import _lower, _potential, _upper
 from mamex_bench.complexity._discrepancy import Discrepancy, discrepancies
 from mamex_bench.complexity._lower import Witness
+from mamex_bench.complexity._potential import Potential
 from mamex_bench.complexity._upper import Partition
 from mamex_bench.errors import InputError
 from mamex_bench.model._arrays import Floats, frozen, positive_integer
@@ -36,10 +37,14 @@ class AgentBracket:
         lower, upper: the ends.
         witness: the sequence behind the lower end.
         partitions: the clusterings behind the upper end.
+        potentials: groups of pairs under a kernel, behind it too.
         grid: the mu of the chord rule.
         largest_error: E, the largest e(f, pi).
         method: what gave the upper end.
         unseen: a pair (f, pi) with e > 0 that its own policy never reveals, or None.
+        free: ends of the coefficient without K, the supremum over K; both `inf` with `unseen`.
+        free_witness: the sequence behind the lower of them; None with `unseen`.
+        free_grid: the mu of the chord rule for the upper of them.
     """
 
     lower: float
@@ -50,11 +55,20 @@ class AgentBracket:
     largest_error: float
     method: str
     unseen: tuple[int, int] | None
+    potentials: tuple[Potential, ...] = ()
+    free: tuple[float, float] = (0.0, np.inf)
+    free_witness: Witness | None = None
+    free_grid: Floats = field(default_factory=lambda: frozen(np.empty(0)))
+
+    @property
+    def certificates(self) -> tuple[Partition | Potential, ...]:
+        """All that bounds V(mu)."""
+        return (*self.partitions, *self.potentials)
 
     def upper_value(self, mu: float, episodes: int) -> float:
         """Certified upper bound of V(mu) for sequences of at most `episodes` pairs."""
         crude = episodes * self.largest_error
-        return min(crude, _upper.value(self.partitions, mu, episodes))
+        return min(crude, _upper.value(self.certificates, mu, episodes))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -99,6 +113,14 @@ class Bracket:
         return i, self.agents[i].witness
 
     @property
+    def k_free(self) -> tuple[float, float]:
+        """(lower, upper) of the supremum over K of the coefficient; `inf` if `unbounded`."""
+        return (
+            max(agent.free[0] for agent in self.agents),
+            max(agent.free[1] for agent in self.agents),
+        )
+
+    @property
     def method(self) -> str:
         """What gave the upper end."""
         i = int(np.argmax([agent.upper for agent in self.agents]))
@@ -116,7 +138,7 @@ class Bracket:
         """Certified upper bound of V(mu), the largest over agents.
 
         mu: positive. episodes: greatest length of a sequence; K when None. Any length will do:
-        what certifies V_up, the clusters and K E, holds for all of them.
+        what certifies V_up holds for all of them.
         """
         if not mu > 0.0 or not np.isfinite(mu):
             raise InputError(f"mu is {mu!r}: expected a positive number")
@@ -146,6 +168,14 @@ class Bracket:
                 arrays[f"labels{i}.{j}"] = part.labels
                 arrays[f"lines{i}.{j}"] = np.stack([part.height, part.slope])
                 arrays[f"offsets{i}.{j}"] = part.offsets
+            for j, each in enumerate(agent.potentials):
+                arrays[f"groups{i}.{j}"] = each.labels
+                arrays[f"factors{i}.{j}"] = each.factors
+                arrays[f"tops{i}.{j}"] = each.tops
+            free = agent.free_witness
+            if free is not None:
+                arrays[f"free_witness{i}"] = np.stack([free.hypotheses, free.policies, free.counts])
+            arrays[f"free_grid{i}"] = agent.free_grid
             header["agents"].append(
                 {
                     "lower": agent.lower,
@@ -155,6 +185,9 @@ class Bracket:
                     "largest_error": agent.largest_error,
                     "method": agent.method,
                     "unseen": agent.unseen,
+                    "potentials": [[each.levy, each.idle] for each in agent.potentials],
+                    "free": [_number(end) for end in agent.free],
+                    "free_mu": None if free is None else free.mu,
                 }
             )
         return header, arrays
@@ -165,6 +198,7 @@ class Bracket:
         agents = []
         for i, entry in enumerate(header["agents"]):
             f, pi, counts = (frozen(row.copy()) for row in arrays[f"witness{i}"])
+            witness = Witness(f, pi, counts, entry["mu"], entry["lower"])
             partitions = tuple(
                 Partition(
                     frozen(arrays[f"labels{i}.{j}"].copy()),
@@ -175,16 +209,36 @@ class Bracket:
                 for j in range(entry["partitions"])
             )
             unseen = entry["unseen"]
+            # Brackets that were stored before these existed lack them.
+            potentials = tuple(
+                Potential(
+                    frozen(arrays[f"groups{i}.{j}"].copy()),
+                    frozen(arrays[f"factors{i}.{j}"].copy()),
+                    frozen(arrays[f"tops{i}.{j}"].copy()),
+                    idle,
+                    levy,
+                )
+                for j, (levy, idle) in enumerate(entry.get("potentials", ()))
+            )
+            low, high = (float(end) for end in entry.get("free", (entry["lower"], "inf")))
+            free = None
+            if entry.get("free_mu") is not None:
+                f, pi, counts = (frozen(row.copy()) for row in arrays[f"free_witness{i}"])
+                free = Witness(f, pi, counts, entry["free_mu"], low)
             agents.append(
                 AgentBracket(
                     entry["lower"],
                     entry["upper"],
-                    Witness(f, pi, counts, entry["mu"], entry["lower"]),
+                    witness,
                     partitions,
                     frozen(arrays[f"grid{i}"].copy()),
                     entry["largest_error"],
                     entry["method"],
                     None if unseen is None else (int(unseen[0]), int(unseen[1])),
+                    potentials,
+                    (low, high),
+                    free,
+                    frozen(arrays.get(f"free_grid{i}", np.empty(0)).copy()),
                 )
             )
         return cls(
@@ -271,12 +325,18 @@ def bracket_agent(
     grid = horizon * np.geomspace(0.06, 600.0, GRID_POINTS)
     witness = _lower.search(discrepancy, grid, episodes, burn)
     partitions = _upper.partitions(discrepancy, grid, episodes, burn)
+    potentials = _potential.potentials(discrepancy, partitions, witness, grid, episodes, burn)
     largest = max(float(discrepancy.errors.max()), 0.0)
-    upper, method, used = _upper.coefficient(partitions, grid, episodes, burn)
+    upper, method, used = _upper.coefficient(partitions, grid, episodes, burn, potentials)
     crude = episodes * largest / burn
     if crude < upper:
         upper, method = crude, "K E / (6 H)"
-    unseen = np.argwhere((discrepancy.errors > 0.0) & (discrepancy.own == 0.0))
+    unseen = _unseen(discrepancy)
+    free, free_witness, free_grid = (np.inf, np.inf), None, frozen(np.empty(0))
+    if unseen is None:
+        free_witness = _lower.unlimited(discrepancy, witness, grid, episodes, burn)
+        most, _, free_grid = _upper.coefficient(partitions, grid, np.inf, burn, potentials)
+        free = free_witness.value, most
     return AgentBracket(
         witness.value,
         upper,
@@ -285,5 +345,23 @@ def bracket_agent(
         used,
         largest,
         method,
-        (int(unseen[0][1]), int(unseen[0][0])) if unseen.size else None,
+        unseen,
+        potentials,
+        free,
+        free_witness,
+        free_grid,
     )
+
+
+def _unseen(discrepancy: Discrepancy) -> tuple[int, int] | None:
+    """The pair (f, pi) of largest error that its own policy never reveals; rounding is no error."""
+    errors = np.where(discrepancy.own == 0.0, discrepancy.errors, 0.0)
+    policy, hypothesis = np.unravel_index(int(errors.argmax()), errors.shape)
+    if errors[policy, hypothesis] <= _potential.ROUNDING:
+        return None
+    return int(hypothesis), int(policy)
+
+
+def _number(value: float) -> float | str:
+    """JSON has no infinity."""
+    return float(value) if np.isfinite(value) else "inf"

@@ -7,11 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from mamex_bench.complexity._bracket import AgentBracket, Bracket
+from mamex_bench.complexity._lower import Witness
+from mamex_bench.complexity._potential import Potential
+from mamex_bench.complexity._upper import Partition
 from mamex_bench.errors import ResultsError
+from mamex_bench.model._arrays import Floats
 from mamex_bench.model.instance import Instance
 from mamex_bench.reference import decoupling as reference
 
 TOLERANCE = 1e-8
+Hulls = list[tuple[Floats, Floats]]
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,8 @@ def check_bracket(instance: Instance, bracket: Bracket) -> BracketCheck:
     """Verify both ends of a bracket; raises ResultsError naming the end that does not hold.
 
     Lower end: A and B of the witness from the definition. Upper end: every cluster's hull lies
-    above all its pairs' lines, and the bound follows from the hulls on the stored grid.
+    above all its pairs' lines, the pairs of any two groups cost one another what their vectors
+    say, and the bound follows from both on the stored grid. The ends without K likewise.
     """
     if len(bracket.agents) != instance.game.agents:
         raise ResultsError(
@@ -51,7 +57,7 @@ def check_bracket(instance: Instance, bracket: Bracket) -> BracketCheck:
         definition = reference.Definition(instance, bracket.hypotheses, i)
         where = f"agent {i} of {instance.name!r}"
         lowers.append(_lower(definition, agent, bracket.episodes, burn, where))
-        uppers.append(_upper(definition, agent, bracket.episodes, burn, where))
+        uppers.append(_upper(definition, agent, bracket.episodes, burn, where)[0])
         clusters += sum(part.clusters for part in agent.partitions)
     return BracketCheck(tuple(lowers), tuple(uppers), clusters)
 
@@ -59,69 +65,143 @@ def check_bracket(instance: Instance, bracket: Bracket) -> BracketCheck:
 def _lower(
     definition: reference.Definition, agent: AgentBracket, episodes: int, burn: float, where: str
 ) -> float:
-    w = agent.witness
+    """The value of the witness, and the lower end without K as well."""
+    value = _witnessed(definition, agent.witness, burn, where)
+    if agent.witness.length > episodes:
+        raise ResultsError(
+            f"lower end, {where}: the witness has {agent.witness.length} pairs, "
+            f"more than K = {episodes}"
+        )
+    if agent.unseen is not None:
+        f, pi = agent.unseen
+        own = definition.losses(np.array([pi]), pi)[0, f]
+        if definition.errors[pi, f] <= 0.0 or own > 1e-20:
+            raise ResultsError(f"lower end, {where}: the pair ({f}, {pi}) is not one unseen")
+    elif agent.free_witness is not None:
+        _claim(agent.free[0], _witnessed(definition, agent.free_witness, burn, where), where)
+    elif agent.free[0] > value:
+        raise ResultsError(f"lower end, {where}: nothing shows the lower end without K")
+    return _claim(agent.lower, value, where)
+
+
+def _claim(claimed: float, value: float, where: str) -> float:
+    if claimed > value * (1.0 + TOLERANCE) + 1e-12:
+        raise ResultsError(f"lower end, {where}: {claimed!r} claimed, the witness gives {value!r}")
+    return value
+
+
+def _witnessed(definition: reference.Definition, w: Witness, burn: float, where: str) -> float:
     M, F = definition.errors.shape
     inside = (w.policies >= 0) & (w.policies < M) & (w.hypotheses >= 0) & (w.hypotheses < F)
     if not inside.all() or (w.counts < 1).any():
         raise ResultsError(f"lower end, {where}: the witness names pairs that do not exist")
-    if w.length > episodes:
-        raise ResultsError(
-            f"lower end, {where}: the witness has {w.length} pairs, more than K = {episodes}"
-        )
-    value = reference.sequence_value(
-        *definition.sequence_sums(w.hypotheses, w.policies, w.counts), burn
-    )
-    if agent.lower > value * (1.0 + TOLERANCE) + 1e-12:
-        raise ResultsError(
-            f"lower end, {where}: {agent.lower!r} claimed, the witness gives {value!r}"
-        )
-    return value
+    sums = definition.sequence_sums(w.hypotheses, w.policies, w.counts)
+    return reference.sequence_value(*sums, burn)
 
 
 def _upper(
     definition: reference.Definition, agent: AgentBracket, episodes: int, burn: float, where: str
-) -> float:
-    M = definition.errors.shape[0]
+) -> tuple[float, float]:
+    """The upper ends that the verified certificates give, at K and without K."""
     largest = max(float(definition.errors.max()), 0.0)
     if agent.largest_error < largest * (1.0 - TOLERANCE) - 1e-12:
         raise ResultsError(
             f"upper end, {where}: largest error {agent.largest_error!r} claimed, it is {largest!r}"
         )
-    ends = [episodes * largest / burn]
-    partitions = []
-    for j, part in enumerate(agent.partitions):
-        if part.labels.shape != (M,) or not np.array_equal(
-            np.unique(part.labels), np.arange(part.clusters)
-        ):
-            raise ResultsError(f"upper end, {where}: clustering {j} does not partition the class")
-        hulls = []
-        for c in range(part.clusters):
-            own = slice(int(part.offsets[c]), int(part.offsets[c + 1]))
-            height, slope = part.height[own], part.slope[own]
-            if (np.diff(slope) >= 0.0).any() or (slope < 0.0).any():
-                raise ResultsError(f"upper end, {where}: lines of cluster {c} are out of order")
-            members = np.flatnonzero(part.labels == c)
-            excess = reference.uncovered(definition, members, height, slope)
-            if excess > TOLERANCE * max(largest, 1e-300) + 1e-12:
-                raise ResultsError(
-                    f"upper end, {where}: cluster {c} of clustering {j} has a pair that earns "
-                    f"{excess:.3g} more than its certificate says"
-                )
-            hulls.append((height, slope))
-        partitions.append(hulls)
-        ends.append(reference.integral_bound(hulls, burn))
-    if (agent.grid <= 0.0).any() or (np.diff(agent.grid) <= 0.0).any():
-        raise ResultsError(f"upper end, {where}: the grid of mu is not positive and rising")
-    values = np.array(
-        [
-            min(reference.cluster_value(p, float(mu), episodes) for p in partitions)
-            for mu in agent.grid
-        ]
-    )
-    ends.append(reference.chord_bound(agent.grid, values, burn))
-    value = min(ends)
-    if agent.upper < value * (1.0 - TOLERANCE) - 1e-12:
-        raise ResultsError(
-            f"upper end, {where}: {agent.upper!r} claimed, the certificates give {value!r}"
-        )
-    return value
+    parts = [_hulls(definition, part, j, where) for j, part in enumerate(agent.partitions)]
+    _clusters(definition, agent.partitions, parts, largest, where)
+    for j, each in enumerate(agent.potentials):
+        _groups(definition, each, f"upper end, {where}: groups {j}")
+
+    def rule(grid: Floats, length: float) -> float:
+        if (grid <= 0.0).any() or (np.diff(grid) <= 0.0).any():
+            raise ResultsError(f"upper end, {where}: the grid of mu is not positive and rising")
+        values = [_value(parts, agent.potentials, float(mu), length) for mu in grid]
+        return reference.chord_bound(grid, np.array(values), burn)
+
+    integrals = [reference.integral_bound(hulls, burn) for hulls in parts]
+    bounded = [episodes * largest / burn, *integrals, rule(agent.grid, episodes)]
+    free = [np.inf, *integrals]
+    if agent.free_grid.size:
+        free.append(rule(agent.free_grid, np.inf))
+    for claimed, value in ((agent.upper, min(bounded)), (agent.free[1], min(free))):
+        if claimed < value * (1.0 - TOLERANCE) - 1e-12:
+            raise ResultsError(
+                f"upper end, {where}: {claimed!r} claimed, the certificates give {value!r}"
+            )
+    return min(bounded), min(free)
+
+
+def _value(
+    parts: list[Hulls], potentials: tuple[Potential, ...], mu: float, episodes: float
+) -> float:
+    """V_up(mu). What a potential proposes as x is not trusted: every x gives a valid bound."""
+    values = [reference.cluster_value(hulls, mu, episodes) for hulls in parts]
+    for p in potentials:
+        x = p.solution(mu, episodes)[1]
+        values.append(reference.potential_value(p.factors, p.tops, p.idle, p.levy, x, mu, episodes))
+    return min(values)
+
+
+def _hulls(definition: reference.Definition, part: Partition, j: int, where: str) -> Hulls:
+    """The stored hulls of a clustering, once they are in order."""
+    if part.labels.shape != (len(definition.errors),) or not np.array_equal(
+        np.unique(part.labels), np.arange(part.clusters)
+    ):
+        raise ResultsError(f"upper end, {where}: clustering {j} does not partition the class")
+    hulls = []
+    for c in range(part.clusters):
+        own = slice(int(part.offsets[c]), int(part.offsets[c + 1]))
+        height, slope = part.height[own], part.slope[own]
+        if (np.diff(slope) >= 0.0).any() or (slope < 0.0).any():
+            raise ResultsError(f"upper end, {where}: lines of cluster {c} are out of order")
+        hulls.append((height, slope))
+    return hulls
+
+
+def _clusters(
+    definition: reference.Definition,
+    partitions: tuple[Partition, ...],
+    parts: list[Hulls],
+    largest: float,
+    where: str,
+) -> None:
+    """Every line of every cluster lies below its stored hull."""
+    every = np.arange(len(definition.errors))
+
+    def verify(errors: Floats, losses: Floats, j: int, c: int) -> None:
+        members = partitions[j].labels == c
+        excess = reference.uncovered(errors, losses[members].min(axis=0), *parts[j][c])
+        if excess > TOLERANCE * max(largest, 1e-300) + 1e-12:
+            raise ResultsError(
+                f"upper end, {where}: cluster {c} of clustering {j} has a pair that earns "
+                f"{excess:.3g} more than its certificate says"
+            )
+
+    if definition.shared:
+        losses = definition.losses(every, 0)
+        for j, part in enumerate(partitions):
+            for c in range(part.clusters):
+                verify(definition.errors[part.labels == c].max(axis=0), losses, j, c)
+        return
+    for policy in every:
+        losses = definition.losses(every, int(policy))
+        for j, part in enumerate(partitions):
+            verify(definition.errors[policy], losses, j, int(part.labels[policy]))
+
+
+def _groups(definition: reference.Definition, found: Potential, where: str) -> None:
+    """Every pair costs every other at least the product of their vectors."""
+    G = found.tops.size
+    shapes = found.labels.shape == definition.errors.shape and found.factors.shape[:1] == (G,)
+    if not shapes or (found.labels < -1).any() or (found.labels >= G).any():
+        raise ResultsError(f"{where} do not fit the class")
+    if not np.isfinite(found.factors).all() or (found.tops <= 0.0).any() or found.levy < 0.0:
+        raise ResultsError(f"{where} have a top or a levy of the wrong sign")
+    # Index -1 is the last: the largest error that pairs without a group may have.
+    ceiling = np.append(found.tops, found.idle)[found.labels]
+    if (definition.errors - found.levy > ceiling * (1.0 + TOLERANCE) + 1e-12).any():
+        raise ResultsError(f"{where} hold a pair of larger error than they say")
+    missing = reference.shortfall(definition, found.labels, found.factors, found.levy)
+    if missing > 1e-12:
+        raise ResultsError(f"{where} have two pairs that cost {missing:.3g} less than they say")

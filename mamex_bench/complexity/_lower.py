@@ -22,6 +22,10 @@ SWEEPS = 12
 POLISH_WORK = 1.2e6
 CAPPED_WORK = 2e6
 EXHAUST_LIMIT = 2e6
+# Lengths for the coefficient without K: what a search may use, and how far a found sequence that
+# is shorter than K is stretched.
+LONG = 10**8
+STRETCH = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,6 +184,28 @@ def search(discrepancy: Discrepancy, mus: Floats, episodes: int, burn: float) ->
     for _, mu, runs, times in starts[:polished]:
         best = max(best, polish(rows, runs, times, mu, episodes, burn), key=lambda w: w.value)
     return best
+
+
+def unlimited(
+    discrepancy: Discrepancy, witness: Witness, mus: Floats, episodes: int, burn: float
+) -> Witness:
+    """A sequence of any length, for the coefficient without K: the given one, stretched.
+
+    Where K stopped it, or all sequences were tried, a new one is searched.
+    """
+    if witness.length == 0:
+        return witness
+    if witness.length >= episodes:
+        found = search(discrepancy, mus, max(LONG, episodes), burn)
+        witness = max(witness, found, key=lambda w: w.value)
+    order = np.arange(witness.counts.size)
+    code = witness.policies * discrepancy.hypotheses + witness.hypotheses
+    distinct, place = np.unique(code, return_inverse=True)
+    rows = gather(
+        discrepancy, distinct % discrepancy.hypotheses, distinct // discrepancy.hypotheses
+    )
+    longer = rows.witness(place[order].astype(np.int64), STRETCH * witness.counts, burn)
+    return max(witness, longer, key=lambda w: w.value)
 
 
 def polish(rows: Rows, runs: Ints, times: Ints, mu: float, episodes: int, burn: float) -> Witness:

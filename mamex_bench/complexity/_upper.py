@@ -10,8 +10,10 @@ so V(mu) is at most the sum of the K largest of these numbers. Proof: theory/dec
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 
@@ -185,22 +187,33 @@ def same_partition(a: Ints, b: Ints) -> bool:
     return joint == np.unique(a).size == np.unique(b).size
 
 
-def value(partitions: tuple[Partition, ...], mu: float, episodes: float) -> float:
-    """V_up(mu): the least over partitions."""
-    return min(p.value(mu, episodes) for p in partitions)
+class Certificate(Protocol):
+    """What bounds V(mu) for every mu and every length, infinite ones included."""
+
+    def value(self, mu: float, episodes: float) -> float: ...
+
+
+def value(certificates: Sequence[Certificate], mu: float, episodes: float) -> float:
+    """V_up(mu): the least over certificates."""
+    return min(each.value(mu, episodes) for each in certificates)
 
 
 def coefficient(
-    partitions: tuple[Partition, ...], grid: Floats, episodes: int, burn: float
+    partitions: tuple[Partition, ...],
+    grid: Floats,
+    episodes: float,
+    burn: float,
+    others: Sequence[Certificate] = (),
 ) -> tuple[float, str, Floats]:
     """Upper end of sup over mu of V(mu) / (mu + burn), the rule that gave it, the grid in use.
 
     The least of max(I, E_Sum / burn) per partition and of the chord rule on the grid, which is
-    refined where its largest chord lies.
+    refined where its largest chord lies. The rule is named after whatever is the least there.
     """
+    every = (*partitions, *others)
     ends = [(max(p.integral, p.total_height / burn), f"{p.clusters} clusters") for p in partitions]
     points = list(grid)
-    values = [value(partitions, mu, episodes) for mu in points]
+    values = [value(every, mu, episodes) for mu in points]
     for _ in range(CHORD_ROUNDS):
         mus = np.array(points)
         top, where, attained = chord(mus, np.array(values), burn)
@@ -213,9 +226,14 @@ def coefficient(
         else:
             new = float(np.sqrt(points[where - 1] * points[where]))
         points.insert(where, new)
-        values.insert(where, value(partitions, new, episodes))
+        values.insert(where, value(every, new, episodes))
     mus = np.array(points)
-    ends.append((chord(mus, np.array(values), burn)[0], "clusters, chords in 1/mu"))
+    top, where, _ = chord(mus, np.array(values), burn)
+    near = mus[min(where, mus.size - 1)]
+    name = "clusters"
+    if others and value(others, near, episodes) < value(partitions, near, episodes):
+        name = "groups of pairs"
+    ends.append((top, f"{name}, chords in 1/mu"))
     best = min(ends)
     return best[0], best[1], frozen(mus)
 

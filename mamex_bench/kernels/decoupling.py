@@ -190,10 +190,10 @@ def excess(
 def largest_sum(height: Floats, slope: Floats, offsets: Ints, mu: float, episodes: float) -> float:
     """Sum of the K largest G_C((c-1)/mu): min over level >= 0 of K level + excess(level).
 
-    Every level gives a valid upper bound; bisection finds the least.
+    Every level gives a valid upper bound; bisection finds the least. K may be infinite.
     """
     total, terms = excess(height, slope, offsets, mu, episodes, 0.0)
-    if terms <= episodes:
+    if terms <= episodes or episodes == np.inf:
         return total
     low, high = 0.0, 0.0
     for k in range(height.shape[0]):

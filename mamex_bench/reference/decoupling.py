@@ -6,6 +6,8 @@ Own policy evaluation, own discrepancies, own sums over clusters. Used by `check
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -63,7 +65,7 @@ class Definition:
         rows = rows_of(game)
         self.rows, self.classes, self.reward, self.agent = rows, classes, rows.reward[agent], agent
         self.joints = [joint_actions(instance, q) for q in range(instance.policies.size)]
-        self.visits = [visits(rows, game.initial, joint) for joint in self.joints]
+        self.data = self._occupancies(game.initial)
         models, paid = [rows.probability], [rows.reward]
         if isinstance(classes, ModelClass):
             models.extend(classes.transitions.reshape(classes.size, -1))
@@ -83,8 +85,7 @@ class Definition:
                 affinity = (np.sqrt(p * q) + np.sqrt((1.0 - p) * (1.0 - q))).prod(axis=1)
                 affinity[(p == q).all(axis=1)] = 1.0
                 squares = 1.0 - (1.0 - squares) * affinity.reshape(classes.size, -1)
-            squares = self._heard(squares)
-            self.table = np.array([self._along(squares, q) for q in range(len(self.joints))])
+            self.table = self.data @ self._heard(squares).T
         elif isinstance(classes, ValueClass):
             f = classes.per_agent[agent].reshape(-1, *self.reward.shape)
             states = np.arange(game.initial.size)
@@ -102,11 +103,25 @@ class Definition:
             layers[:, self.rows.layer(h)] = 0.0
         return layers.reshape(squares.shape)
 
-    def _along(self, squares: Floats, q: int) -> Floats:
-        """(F,): expected sum of squares (F, N A) along data policy q."""
-        visited = np.flatnonzero(self.visits[q])
-        played = visited * self.rows.actions + self.joints[q][visited]
-        return squares[:, played] @ self.visits[q][visited]
+    def _occupancies(self, initial: Floats) -> Any:
+        """(M, N A) sparse: probability that each policy meets each state with its action there."""
+        from scipy.sparse import csr_array
+
+        row, column, weight = [], [], []
+        for q, joint in enumerate(self.joints):
+            met = visits(self.rows, initial, joint)
+            states = np.flatnonzero(met)
+            row.append(np.full(states.size, q))
+            column.append(states * self.rows.actions + joint[states])
+            weight.append(met[states])
+        where = np.concatenate(row), np.concatenate(column)
+        shape = len(self.joints), self.reward.size
+        return csr_array((np.concatenate(weight), where), shape=shape)
+
+    @property
+    def shared(self) -> bool:
+        """Whether the losses of a pair depend on its hypothesis alone."""
+        return isinstance(self.classes, ModelClass)
 
     def squares(self, policy: int) -> Floats:
         """(F, N A): (f_h - T_h^{i,pi} f_{h+1})^2 of action values."""
@@ -123,8 +138,8 @@ class Definition:
         """(len(members), F): D(q; f, policy) of each data policy q of `members`."""
         if isinstance(self.classes, ModelClass):
             return self.table[members]
-        squares = self.squares(policy)
-        return np.array([self._along(squares, int(q)) for q in members])
+        found: Floats = self.data[members] @ self.squares(policy).T
+        return found
 
     def sequence_sums(self, hypotheses: Ints, policies: Ints, counts: Ints) -> tuple[float, float]:
         """A = sum_k e_k, B = sum_k sum_{s<k} D(pi_s; k) of runs of pairs (f, pi)."""
@@ -186,8 +201,8 @@ def corners(height: Floats, slope: Floats) -> Floats:
     return np.array([0.0, *crossings, *zero])
 
 
-def uncovered(definition: Definition, members: Ints, height: Floats, slope: Floats) -> float:
-    """How far the lines e - t M_C of a cluster's pairs rise above max_k [e_k - t m_k]_+.
+def uncovered(errors: Floats, least: Floats, height: Floats, slope: Floats) -> float:
+    """How far the lines errors - t least of a cluster rise above max_k [e_k - t m_k]_+.
 
     The difference of a line and a convex function is concave between corners of the latter, so it
     suffices to look there. The last corner is where the hull reaches 0, or where a line that never
@@ -195,16 +210,92 @@ def uncovered(definition: Definition, members: Ints, height: Floats, slope: Floa
     """
     t = corners(height, slope)
     stored = np.maximum((height - np.outer(t, slope)).max(axis=1, initial=0.0), 0.0)
+    return float((errors - np.outer(t, least) - stored[:, None]).max())
+
+
+def largest_by(owner: Ints, groups: Ints, errors: Floats, shape: tuple[int, int]) -> Floats:
+    """(owners, G): the largest error that each owner has in each group, 0 where it has none."""
+    out = np.zeros(shape)
+    np.maximum.at(out, (owner, groups), errors)
+    return out
+
+
+def asked(source: Floats, P: Floats) -> Floats:
+    """(M, G): max over g of source[q, g] P[g, g'], what a pair of g' asks of D(q; .) per error."""
+    return np.stack([np.maximum((row[:, None] * P).max(axis=0), 0.0) for row in source])
+
+
+def shortfall(definition: Definition, labels: Ints, factors: Floats, levy: float) -> float:
+    """How far some D(pi_r; r') lies below <z_r, z_r'>, z_r = (e_r - levy)_+ Z_g(r), at most.
+
+    Differences up to a share of 1e-8 of <z_r, z_r'> are rounding.
+    """
+    P = factors @ factors.T
+    pi, f = np.nonzero((labels >= 0) & (definition.errors > levy))
+    g, error = labels[pi, f], definition.errors[pi, f] - levy
+    M, F = labels.shape
+    asks = asked(largest_by(pi, g, error, (M, len(P))), P) * (1.0 - 1e-8)
+    every = np.arange(M)
+    if definition.shared:
+        target = largest_by(f, g, error, (F, len(P)))
+        table = definition.losses(every, 0)
+        return max(float((np.outer(a, t) - table).max()) for a, t in zip(asks.T, target.T))
     worst = -np.inf
-    for policy in members:
-        least = definition.losses(members, int(policy)).min(axis=0)
-        errors = definition.errors[int(policy)]
-        lines = errors - np.outer(t, least)
-        worst = max(worst, float((lines - stored[:, None]).max()))
+    for policy in np.unique(pi):
+        mine = pi == policy
+        table = definition.losses(every, int(policy))[:, f[mine]]
+        worst = max(worst, float((asks[:, g[mine]] * error[mine] - table).max()))
     return worst
 
 
-def cluster_value(parts: list[tuple[Floats, Floats]], mu: float, episodes: int) -> float:
+def potential_value(
+    factors: Floats,
+    tops: Floats,
+    idle: float,
+    levy: float,
+    x: Floats,
+    mu: float,
+    episodes: float,
+) -> float:
+    """K levy + min over levels of K level + tau^2 mu |y|^2 / 2 for y = Z'x / mu, any x.
+
+    tau is the least with  tau <Z_g, y> >= 1 + tops |Z_g|^2 / (2 mu) - level / tops  for all g, and
+    the level covers `idle`. Convex in the level: golden-section search; any level is valid.
+    """
+    y = factors.T @ x / mu
+    push, square = factors @ y, 0.5 * mu * float(y @ y)
+    weight = 1.0 + tops * (factors**2).sum(axis=1) / (2.0 * mu)
+    reached = push > 0.0
+    if not np.isfinite(episodes):
+        if levy > 0.0 or idle > 1e-12 or not reached.all():
+            return np.inf
+        return float((weight / push).max(initial=0.0) ** 2 * square)
+
+    def bound(level: float) -> float:
+        tau = ((weight - level / tops)[reached] / push[reached]).max(initial=0.0)
+        return float(episodes * level + tau**2 * square)
+
+    low = max(idle, float((weight * tops)[~reached].max(initial=0.0)))
+    high = max(low, float((weight * tops).max(initial=0.0)))
+    return episodes * levy + golden(bound, low, high)
+
+
+def golden(bound: Callable[[float], float], low: float, high: float) -> float:
+    """Least value of a convex function that 80 steps of the golden-section search meet."""
+    best = min(bound(low), bound(high))
+    ratio = 0.5 * (np.sqrt(5.0) - 1.0)
+    for _ in range(80):
+        a, b = high - ratio * (high - low), low + ratio * (high - low)
+        at_a, at_b = bound(a), bound(b)
+        best = min(best, at_a, at_b)
+        if at_a <= at_b:
+            high = b
+        else:
+            low = a
+    return best
+
+
+def cluster_value(parts: list[tuple[Floats, Floats]], mu: float, episodes: float) -> float:
     """Sum of the K largest G_C((c-1)/mu), c <= K, over clusters given by their hull lines.
 
     It is the least over levels >= 0 of K level + sum_C sum_c (G_C((c-1)/mu) - level)_+, convex in
@@ -219,6 +310,11 @@ def cluster_value(parts: list[tuple[Floats, Floats]], mu: float, episodes: int) 
     start = np.concatenate([t[: x.size] for x, _, t in kept])
     end = np.concatenate([np.append(t[1 : x.size], np.inf) for x, _, t in kept])
     begin = np.ceil(start * mu)
+    if not np.isfinite(episodes):
+        # No level: a line that never falls would be used for ever.
+        if any(m[-1] == 0.0 for _, m, _ in kept):
+            return np.inf
+        end = np.where(np.isfinite(end), end, e / (fall * mu))
     last = np.minimum(np.ceil(end * mu), episodes) - 1.0
 
     def bound(level: float) -> float:
@@ -228,20 +324,12 @@ def cluster_value(parts: list[tuple[Floats, Floats]], mu: float, episodes: int) 
         stop = np.where(top > 0.0, np.minimum(last, np.floor(reach)), -1.0)
         terms = np.maximum(stop - begin + 1.0, 0.0)
         sums = terms * (top - fall * 0.5 * (begin + stop))
-        return float(episodes * level + sums[terms > 0.0].sum())
+        return float((episodes * level if level else 0.0) + sums[terms > 0.0].sum())
 
-    low, high = 0.0, float(e.max())
-    best = min(bound(low), bound(high))
-    ratio = 0.5 * (np.sqrt(5.0) - 1.0)
-    for _ in range(80):
-        a, b = high - ratio * (high - low), low + ratio * (high - low)
-        at_a, at_b = bound(a), bound(b)
-        best = min(best, at_a, at_b)
-        if at_a <= at_b:
-            high = b
-        else:
-            low = a
-    return best
+    if not np.isfinite(episodes):
+        return bound(0.0)
+
+    return golden(bound, 0.0, float(e.max()))
 
 
 def chord_bound(mus: Floats, values: Floats, burn: float) -> float:
