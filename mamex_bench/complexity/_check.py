@@ -75,7 +75,7 @@ def _lower(
     if agent.unseen is not None:
         f, pi = agent.unseen
         own = definition.losses(np.array([pi]), pi)[0, f]
-        if definition.errors[pi, f] <= 0.0 or own > 1e-20:
+        if definition.errors[pi, f] <= 1e-12 or own > 1e-20:
             raise ResultsError(f"lower end, {where}: the pair ({f}, {pi}) is not one unseen")
     elif agent.free_witness is not None:
         _claim(agent.free[0], _witnessed(definition, agent.free_witness, burn, where), where)

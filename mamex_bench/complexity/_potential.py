@@ -30,14 +30,14 @@ from mamex_bench.model._arrays import Floats, Ints, frozen
 
 # Coordinate ascent, alternating directions, rounds of new groups.
 SWEEPS = 60
-ITERATIONS = 80
+ITERATIONS = 60
 ROUNDS = 4
 STEP = 100.0
 RELAXATION = 1.6
 # Groups are limited so that pairs * groups^2 stays below this, losses by multiply-adds.
 WORK_LIMIT = 1.2e9
 LOSS_LIMIT = 4e9
-MOST_GROUPS = 144
+MOST_GROUPS = 192
 NEW_GROUPS = 32
 # Off-diagonal entries stay this far below what is allowed, so that rounding cannot exceed it.
 MARGIN = 1e-12
@@ -47,7 +47,7 @@ SEEN = 1e-9
 # A pair whose losses are this small a share of what its group asks for is left out of it.
 UNFIT = 1e-3
 # Levies to try, as shares of the largest error; the search stops when the ends are this close.
-LEVIES = (0.0, 0.1, 0.3)
+LEVIES = (0.0, 0.2, 0.4)
 CLOSE = 1.01
 # Pairs above which a sequence that K does not stop leaves it at no levy, to save time.
 FEW_PAIRS = 6000

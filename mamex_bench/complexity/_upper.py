@@ -247,6 +247,8 @@ def chord(mus: Floats, values: Floats, burn: float) -> tuple[float, int, float]:
     """
     U = np.minimum.accumulate(values[::-1])[::-1]
     U = mus * np.minimum.accumulate(U / mus)
+    if not np.isfinite(U).all():  # one finite value would bound all the others
+        return np.inf, 0, np.inf
     pieces = [U[0] / burn]
     for j in range(mus.size - 1):
         # V <= alpha - beta / mu between the points.

@@ -163,7 +163,8 @@ def excess(
     """(sum_C sum_c (G_C((c-1)/mu) - level)_+, number of terms above level), c <= episodes.
 
     Cluster C owns the hull lines offsets[C]:offsets[C+1]; each is active between its crossings
-    with its neighbours, where the terms form an arithmetic series.
+    with its neighbours, where the terms form an arithmetic series. K may be infinite: then a line
+    that never falls makes the sum so.
     """
     total, terms = 0.0, 0.0
     for cluster in range(offsets.shape[0] - 1):
@@ -172,6 +173,8 @@ def excess(
             e, m = height[k] - level, slope[k] / mu
             if e <= 0.0:
                 break  # lines fall in height, so the rest earn no more than the level
+            if m <= 0.0 and episodes == np.inf:
+                return np.inf, np.inf
             last = episodes - 1.0
             if m > 0.0:
                 last = min(last, np.floor(e / m))

@@ -336,6 +336,8 @@ def chord_bound(mus: Floats, values: Floats, burn: float) -> float:
     """Bound of sup V(mu)/(mu + b) from upper bounds at rising mu, V convex in 1/mu."""
     values = np.array([values[j:].min() for j in range(mus.size)])
     values = np.array([(mus[j] * values[: j + 1] / mus[: j + 1]).min() for j in range(mus.size)])
+    if np.isinf(values).any():
+        return np.inf
     best = max(values[0] / burn, values[-1] / mus[-1])
     for j in range(mus.size - 1):
         u = np.array([1.0 / mus[j + 1], 1.0 / mus[j]])
