@@ -15,10 +15,13 @@ from mamex_bench.errors import NotApplicableError
 GAMES = {"needle": {"arms": 4}, "random_game": {"models": 8, "policies": 3}}
 
 
+# Few episodes and little work, where a measure counts them.
+LITTLE = {"episodes": 20, "limit": 100_000}
+
+
 def options(name):
-    """Few episodes, where a measure counts them."""
     parameters = inspect.signature(complexity.registry.load(name).measure).parameters
-    return {"episodes": 20} if "episodes" in parameters else {}
+    return {key: value for key, value in LITTLE.items() if key in parameters}
 
 
 @pytest.mark.parametrize("game", GAMES)

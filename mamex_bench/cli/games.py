@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mamex_bench.cli.text import enumeration, hanging, table
-from mamex_bench.errors import InputError, MamexBenchError, NotApplicableError
+from mamex_bench.errors import InputError, MamexBenchError
 from mamex_bench.registry import Registry
 
 if TYPE_CHECKING:
@@ -109,18 +109,35 @@ def show(options: argparse.Namespace) -> int:
 # --- measure ---------------------------------------------------------------------------------
 
 
-def measure(options: argparse.Namespace) -> int:
-    from mamex_bench import complexity
+MEASURE_COLUMNS = (43, 24, 8)
 
+
+def measure(options: argparse.Namespace) -> int:
+    import inspect
+
+    from mamex_bench import complexity
+    from mamex_bench.complexity import _cache
+
+    names = options.measure or complexity.names()
+    modules = {name: complexity.registry.load(name) for name in names}
     instance = _instance(options)
     print(instance)
-    for name in complexity.names():
-        extra = {"episodes": options.episodes} if name == "decoupling" else {}
-        try:
-            print(f"{name}: {complexity.measure(name, instance, **extra)}", flush=True)
-        except NotApplicableError as error:
-            print(f"{name}: not applicable: {error}", flush=True)
+    _measure_row("measure", "value or interval", "seconds", "by")
+    for name, module in modules.items():
+        takes = inspect.signature(module.measure).parameters
+        episodes = {"episodes": options.episodes} if "episodes" in takes else {}
+        variants: tuple[dict[str, Any], ...] = getattr(module, "VARIANTS", ({},))
+        for variant in variants:
+            found = _cache.line(name, instance, {**variant, **episodes}, not options.no_cache)
+            seconds = "cached" if found.seconds is None else f"{found.seconds:.2f}"
+            _measure_row(found.measure, found.value, seconds, found.method)
     return 0
+
+
+def _measure_row(*cells: str) -> None:
+    """One line as soon as it is known: a measure may take its time."""
+    fixed = (f"{cell.ljust(width)}  " for cell, width in zip(cells, MEASURE_COLUMNS))
+    print(hanging("".join(fixed), cells[-1], 160), flush=True)
 
 
 # --- shared ----------------------------------------------------------------------------------

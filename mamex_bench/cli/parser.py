@@ -101,14 +101,18 @@ def parser() -> argparse.ArgumentParser:
     sub = add(
         "measure",
         games.measure,
-        "measure the complexity of a game: the decoupling bracket and all that applies",
-        "linear_mixture",
-        "combination_lock --set length=4 --episodes 20000",
-        "mine.npz",
+        "measure the complexity of a game: the decoupling coefficient and its neighbours",
+        "needle",
+        "combination_lock --set length=4 --episodes 20000 --measure decoupling",
+        "mine.npz --measure coverability --measure bellman_rank --no-cache",
     )
     _game(sub)
-    what = "sequence length (1000)"
+    what = "one measure alone (see list measures); may be repeated"
+    sub.add_argument("--measure", action="append", metavar="NAME", help=what)
+    what = "sequence length of decoupling coefficients (1000)"
     sub.add_argument("--episodes", type=_positive, default=1000, metavar="K", help=what)
+    what = "compute anew; results are kept in the cache directory that doctor names"
+    sub.add_argument("--no-cache", action="store_true", help=what)
 
     text = "say for each claim what became of it"
     _results(add("claims", results.claims, text, "results/smoke.sqlite"))

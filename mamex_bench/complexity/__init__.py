@@ -11,11 +11,30 @@ from mamex_bench.registry import Registry
 if TYPE_CHECKING:
     from mamex_bench.complexity._bracket import Bracket, decoupling
     from mamex_bench.complexity._check import check_bracket
+    from mamex_bench.complexity._relations import Relation, check_relations, relations
+    from mamex_bench.complexity._result import Measurement
     from mamex_bench.model.instance import Instance
 
-__all__ = ["Bracket", "check_bracket", "decoupling", "measure", "names"]
+__all__ = [
+    "Bracket",
+    "Measurement",
+    "Relation",
+    "check_bracket",
+    "check_relations",
+    "decoupling",
+    "measure",
+    "names",
+    "relations",
+]
 
-_HOMES = {"Bracket": "_bracket", "check_bracket": "_check"}
+_HOMES = {
+    "Bracket": "_bracket",
+    "Measurement": "_result",
+    "Relation": "_relations",
+    "check_bracket": "_check",
+    "check_relations": "_relations",
+    "relations": "_relations",
+}
 
 registry = Registry("complexity measure", __name__, __path__, "mamex_bench.measures")
 
