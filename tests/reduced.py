@@ -23,11 +23,12 @@ def reduced(instance, policies=3, hypotheses=6):
             if each.truth is not None:
                 kept = np.unique(np.append(kept, each.truth))
             truth = None if each.truth is None else int(np.flatnonzero(kept == each.truth)[0])
-            classes[name] = ModelClass(each.transitions[kept], truth)
+            rewards = None if each.rewards is None else each.rewards[kept]
+            classes[name] = ModelClass(each.transitions[kept], truth, rewards, each.ignored_steps)
         elif isinstance(each, ValueClass):
             some = [values[spread(len(values), hypotheses)] for values in each.per_agent]
             completion = "tabular" if each.features is None else each.features
-            classes[name] = ValueClass(some, completion, each.ridge)
+            classes[name] = ValueClass(some, completion, each.ridge, each.ignored_steps)
         else:
             assert isinstance(each, LinearValueClass)
             classes[name] = each

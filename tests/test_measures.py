@@ -590,3 +590,19 @@ def test_value_classes_have_numbers_too():
     alone = Instance(instance.game, instance.policies, one)
     assert value("eluder_dimension", alone) == 0
     assert value("covering_number", alone) == 1
+
+
+def test_models_of_random_rewards_are_refused_where_rewards_would_count():
+    base = mixed()
+    game, models = base.game, base.hypothesis("models")
+    paid = MarkovGame(
+        game.transition, game.reward, game.action_counts, game.initial, random_rewards=True
+    )
+    rewards = np.broadcast_to(game.reward, (models.size, *game.reward.shape))
+    instance = Instance(paid, base.policies, ModelClass(models.transitions, models.truth, rewards))
+    for name in MEASURES:
+        if name in ("coverability", "single_agent_decoupling"):
+            assert complexity.measure(name, instance).upper > 0.0
+            continue
+        with pytest.raises(NotApplicableError, match="have rewards of their own"):
+            complexity.measure(name, instance)

@@ -10,8 +10,8 @@ from reduced import reduced
 from test_catalogue import NAMES, small
 
 from mamex_bench import catalogue, complexity
-from mamex_bench.complexity import _relations
-from mamex_bench.complexity._relations import Relation, Subject
+from mamex_bench.complexity import _relation_list
+from mamex_bench.complexity._relation import Relation, Subject
 from mamex_bench.errors import InputError
 from mamex_bench.model.game import MarkovGame
 from mamex_bench.model.hypotheses import ModelClass, ValueClass
@@ -163,8 +163,18 @@ def test_bad_input_is_named(message, options):
 def test_structural_bounds_use_what_the_measures_certify(subjects):
     # A bound that ignored its measure would not notice a larger rank.
     subject = Subject(subjects[0], 20, 0.1, None, WORK)
-    _, first = _relations._bilinear(subject)
+    _, first = _relation_list._bilinear(subject)
     found = subject.measured("bilinear_rank")
     key = next(key for key in subject.memory if key.startswith("bilinear_rank"))
     subject.memory[key] = replace(found, lower=found.lower + 50, upper=found.upper + 50)
-    assert _relations._bilinear(subject)[1] > first
+    assert _relation_list._bilinear(subject)[1] > first
+
+
+def test_where_steps_are_left_out_structure_bounds_nothing():
+    instance = reduced(catalogue.make("random_game"), 2, 4)
+    models = instance.hypothesis()
+    blind = ModelClass(models.transitions, models.truth, ignored_steps=(0,))
+    found = checks(Instance(instance.game, instance.policies, blind))
+    for name in ("bilinear", "witness", "coverability", "bellman_eluder"):
+        assert "leaves out steps" in found[f"coefficient_below_{name}"].reason
+    assert found["error_below_coefficient"].outcome != "not applicable"

@@ -11,7 +11,8 @@ from mamex_bench.registry import Registry
 if TYPE_CHECKING:
     from mamex_bench.complexity._bracket import Bracket, decoupling
     from mamex_bench.complexity._check import check_bracket
-    from mamex_bench.complexity._relations import Relation, check_relations, relations
+    from mamex_bench.complexity._relation import Relation
+    from mamex_bench.complexity._relations import check_relations, relations
     from mamex_bench.complexity._result import Measurement
     from mamex_bench.model.instance import Instance
 
@@ -30,7 +31,7 @@ __all__ = [
 _HOMES = {
     "Bracket": "_bracket",
     "Measurement": "_result",
-    "Relation": "_relations",
+    "Relation": "_relation",
     "check_bracket": "_check",
     "check_relations": "_relations",
     "relations": "_relations",

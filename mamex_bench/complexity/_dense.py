@@ -49,14 +49,20 @@ def _class(layered: Game, game: MarkovGame, classes: Hypotheses, what: str) -> H
         P[:, h, x - layers.first[h], a, layers.following - layers.first[h + 1]] = (
             classes.probabilities
         )
-        return ModelClass(P, classes.truth)
+        rewards = classes.means
+        if rewards is not None:
+            F, n = rewards.shape[:2]
+            wide = _table(layered, game, rewards.reshape(F * n, *rewards.shape[2:]))
+            rewards = wide.reshape(F, n, *wide.shape[1:])
+        return ModelClass(P, classes.truth, rewards, classes.ignored_steps)
     if isinstance(classes, ValueClass):
         _limit(sum(classes.sizes) * game.reward[0].size, what)
         tables = [_table(layered, game, values) for values in classes.flat]
         features = classes.flat_features
-        if features is None:
-            return ValueClass(tables, ridge=classes.ridge)
-        return ValueClass(tables, _table(layered, game, features[None])[0], classes.ridge)
+        completion: Any = "tabular"
+        if features is not None:
+            completion = _table(layered, game, features[None])[0]
+        return ValueClass(tables, completion, classes.ridge, classes.ignored_steps)
     assert isinstance(classes, LinearValueClass)
     features = classes.features.reshape(1, -1, *classes.features.shape[-2:])
     return LinearValueClass(_table(layered, game, features)[0], classes.ridge, classes.radius)

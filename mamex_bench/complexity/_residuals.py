@@ -38,8 +38,16 @@ WORK_LIMIT = 10_000_000_000
 
 
 def finite_class(instance: Instance, name: str | None, what: str) -> ModelClass | ValueClass:
-    """The class, when its members can be listed; NotApplicableError for a linear one."""
+    """The class, when its members can be listed; NotApplicableError for a linear one.
+
+    And for models of random rewards, whose residuals and distances count what is paid too.
+    """
     classes = instance.hypothesis(name)
+    if isinstance(classes, ModelClass) and classes.rewards is not None:
+        raise NotApplicableError(
+            f"models of {instance.name!r} have rewards of their own: {what} is computed for models "
+            "of known rewards only"
+        )
     if isinstance(classes, ModelClass | ValueClass):
         return classes
     raise NotApplicableError(

@@ -118,7 +118,7 @@ def _problem(discrepancy: Discrepancy, instance: Instance, agent: int, rows: Int
     errors = np.where(greedy, discrepancy.errors[members], -1.0)
     own = np.ascontiguousarray(discrepancy.own[members])
     if isinstance(discrepancy, ModelDiscrepancy):
-        return ModelDiscrepancy(errors, own)
+        return replace(discrepancy, errors=errors, own=own)
     assert isinstance(discrepancy, ValueDiscrepancy)
     residuals = discrepancy.residuals
     fewer = replace(
@@ -126,7 +126,7 @@ def _problem(discrepancy: Discrepancy, instance: Instance, agent: int, rows: Int
         visits=np.ascontiguousarray(residuals.visits[members]),
         cells=np.ascontiguousarray(residuals.cells[members]),
     )
-    return ValueDiscrepancy(errors, own, fewer)
+    return replace(discrepancy, errors=errors, own=own, residuals=fewer)
 
 
 def _masked(discrepancy: Discrepancy, instance: Instance, agent: int, groups: Ints) -> Discrepancy:
