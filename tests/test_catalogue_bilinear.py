@@ -168,6 +168,17 @@ def test_the_bellman_rank_is_attained_and_by_type_v_alone():
     assert all(v == 2 < q for v, q in ranks)
 
 
+@pytest.mark.parametrize(
+    "parameters",
+    [{"policies": 1}, {"models": 2}, {"models": 1}, {"latents": 1}, {"emissions": 1}],
+    ids=str,
+)
+def test_no_room_below_the_sizes_is_no_failure(parameters):
+    checks = catalogue.certify("low_bellman_rank", catalogue.make("low_bellman_rank", **parameters))
+    assert all(check.holds for check in checks)
+    assert not any("below policies" in check.statement for check in checks)
+
+
 # --- low occupancy ---
 
 
@@ -228,8 +239,16 @@ def test_believed_features_spoil_completeness_and_the_rank_is_attained():
 def test_without_noise_the_transitions_are_a_linear_games():
     instance = catalogue.make("linear_qv", seed=4, noise=0.0)
     assert max(structure.numerical_rank(P.reshape(48, 12)) for P in instance.game.transition) == 8
-    failing = [c.statement for c in catalogue.certify("linear_qv", instance) if not c.holds]
-    assert failing == ["rank of the transitions, least over steps"]
+    checks = catalogue.certify("linear_qv", instance)
+    assert all(check.holds for check in checks)
+    # A rank beyond the features' is neither filed nor checked, and is not there.
+    assert "transition_rank" not in instance.known
+    statement = "rank of the transitions, least over steps"
+    assert statement not in [check.statement for check in checks]
+    noisy = {**instance.known, **catalogue.make("linear_qv").known}
+    claimed = Instance(instance.game, instance.policies, instance.hypotheses, known=noisy)
+    failing = [c.statement for c in catalogue.certify("linear_qv", claimed) if not c.holds]
+    assert failing == [statement]
 
 
 def test_signal_policies_act_on_the_signal():

@@ -94,13 +94,6 @@ def wild(instance):
     return changed(instance, hypotheses={"values_linear": values})
 
 
-def sparse(instance):
-    """One policy alone."""
-    return changed(
-        instance, policies=type(instance.policies)([t[:1] for t in instance.policies.tables])
-    )
-
-
 def leaking(share):
     return lambda instance: changed(instance, leaky(instance.game.transition, share=share))
 
@@ -127,7 +120,7 @@ def off_models(instance):
 
 
 BROKEN = {
-    "low_bellman_rank": ({}, [leaking(1e-3), leaking(0.3), scattering, sparse]),
+    "low_bellman_rank": ({}, [leaking(1e-3), leaking(0.3), scattering]),
     "low_occupancy": ({}, [leaking(0.2), seeing, flattened]),
     "linear_qv": ({}, [leaking(0.2), flattened, seeing, unrewarded]),
     "factored": ({}, [off_models, mistaken, forgetful]),

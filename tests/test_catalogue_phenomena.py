@@ -14,7 +14,7 @@ from scipy.optimize import linprog
 import mamex_bench as mb
 from mamex_bench import bounds, catalogue
 from mamex_bench.catalogue._losses import discrepancies, prediction_errors
-from mamex_bench.catalogue._misspecified import misspecify
+from mamex_bench.catalogue._misspecified import misspecify, unlikely_support
 from mamex_bench.catalogue.matrix_game import CLASSICS
 from mamex_bench.catalogue.random_game import INTERESTS
 from mamex_bench.catalogue.three_concepts import TABLE, nash_equilibria
@@ -362,6 +362,28 @@ def test_rows_beyond_doubt_stay_and_bounds_do_not_apply():
     with pytest.raises(NotApplicableError, match="does not hold the true model"):
         bounds.concentration(instance, episodes=100)
     assert np.isfinite(regret(instance, "mamex", 100, eta=0.01)).all()
+
+
+def test_another_member_than_the_nearest_may_be_believed_at_any_distance():
+    # f_0 explains every empty arm; the neighbour, within 0.06 of every value, does not.
+    instance = catalogue.make("misspecified", base="needle", zeta=0.02)
+    assert np.sqrt(2.0) * 0.02 * instance.game.horizon * instance.value_bound() < 0.06
+    learner = mb.learners.make("certainty_equivalence", instance, concept="nash", episodes=200)
+    assert mb.run(instance, learner, episodes=200).regret.sum() == pytest.approx(200.0)
+
+
+def test_possible_steps_that_the_nearest_model_forgets_are_found():
+    whole = catalogue.make("random_game", models=3, distance=[0.3, 0.5], branching=5)
+    truth, others = whole.game.transition, whole.hypothesis().transitions[1:]
+    cell = np.unravel_index(truth.argmin(), truth.shape)
+    forgetful = truth.copy()
+    forgetful[cell] = 0.0
+    forgetful[cell[:-1]] /= forgetful[cell[:-1]].sum()
+    # Near the truth, and the others give the forgotten step a chance.
+    models = ModelClass(np.stack([forgetful, *others]), truth=None)
+    assert others[(slice(None), *cell)].min() > 0.0
+    assert unlikely_support(whole, models) == 0.0
+    assert unlikely_support(whole, ModelClass(others, truth=None)) > 0.0
 
 
 @pytest.mark.parametrize("base", ["three_concepts", "linear_mixture", "gridworld"])

@@ -92,9 +92,10 @@ def _neighbours(rows: Floats, zeta: float, seed: int) -> Floats:
 
 
 def unlikely_support(instance: Instance, models: ModelClass) -> float:
-    """Least, over what can happen, of the greatest probability that a model gives it."""
-    likeliest = models.transitions.max(axis=0)
-    return float(likeliest[instance.dense.transition > 0.0].min())
+    """Least probability that the nearest member gives to what can happen."""
+    truth = instance.dense.transition
+    nearest = models.transitions[int(model_distance(models.transitions, truth).argmin())]
+    return float(nearest[truth > 0.0].min())
 
 
 def row_deviation(instance: Instance, models: ModelClass, zeta: float) -> float:

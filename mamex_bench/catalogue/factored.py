@@ -99,7 +99,7 @@ def make(
         unknown: u, the number of unknown factors, at most m.
         models: size of the net, the truth at index 0.
         distance: least and greatest Hellinger distance of a model's tables from the true ones,
-            geometric in between.
+            geometric in between; rows whose random target is nearer stop there.
     """
     n, p = positive_integer(agents, "agents"), positive_integer(parents, "parents")
     counts, tables = per_agent(actions, n, "actions"), per_agent(policies, n, "policies")

@@ -84,6 +84,7 @@ from mamex_bench.model.policies import PurePolicies
 
 SOURCE = "proved in the docstring of generalised_linear"
 POSITION_LIMIT = 512
+LEAST_SLOPE = 1e-7
 
 
 def make(
@@ -106,8 +107,11 @@ def make(
         agents, horizon: sizes.
         actions: per agent, or one number for all.
         wheels: positions d_j of each wheel; their sum is d, their product plus 1 is S.
-        steepness: of the link, positive.
-        slip: probability in [0, 1) that the brake comes down at a step.
+        steepness: of the link, at least 0.1; the flatter the link and the more wheels, the fainter
+            the rank beyond d in numbers.
+        slip: probability in [0, 1) that the brake comes down at a step. The least slope of link_0
+            over steepness, link(1) (1 - link(1)) (1 - slip)^(H-1), must be at least 1e-7, or
+            rounding hides it.
         policies: open-loop sequences per agent, or one number for all; all if there are no more.
         distractors: further hypotheses per agent.
         scale: eps, at which the bound of the Bellman-eluder dimension is filed.
@@ -120,9 +124,16 @@ def make(
             f"wheels is {list(wheels)}: expected at least one, and at most {POSITION_LIMIT:,} "
             "positions in all"
         )
-    steep, eps = within(steepness, "steepness", 1e-3, 100.0), within(scale, "scale", 1e-6, 1e3)
+    steep, eps = within(steepness, "steepness", 0.1, 100.0), within(scale, "scale", 1e-6, 1e3)
     if not 0.0 <= slip < 1.0:
         raise InputError(f"slip is {slip!r}: expected a number in [0, 1)")
+    ends = _link(steep, np.array([-1.0, 1.0]))
+    slope = float(ends.prod()) * (1.0 - slip) ** (H - 1)
+    if slope < LEAST_SLOPE:
+        raise InputError(
+            f"steepness is {steep:g} and slip {slip:g} at horizon {H}: their least slope is "
+            f"{slope:.1e} of the steepness, expected at least {LEAST_SLOPE:g}"
+        )
     A, Z = int(np.prod(counts)), int(np.prod(sizes))
 
     rng = stream(seed, "generalised_linear", "weights")

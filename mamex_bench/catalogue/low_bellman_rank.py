@@ -82,7 +82,8 @@ def make(
         agents, horizon: sizes.
         actions, policies: per agent, or one number for all; the value class holds one hypothesis
             per agent and joint policy.
-        models: size of the net of latent kernels, the truth at index 0.
+        models: size of the net of latent kernels, the truth at index 0; one latent state leaves
+            nothing to doubt, and the truth alone.
         distractors: further value hypotheses per agent, random functions.
         distance: least and greatest Hellinger distance of a model's latent rows from the true ones.
     """
@@ -138,17 +139,15 @@ def certify(instance: Instance) -> list[Check]:
     assert isinstance(classes[0], ValueClass)
     assert isinstance(classes[1], ModelClass)
     sizes = (instance.policies.size, instance.game.states, *classes[0].sizes, classes[1].size)
+    if rank < min(sizes):
+        # Fewer policies or hypotheses than latent states leave nothing to be below.
+        statement = "V-type Bellman rank, below policies, states and hypotheses"
+        checks.append(Check(statement, max(ranks.values()), "<=", min(sizes) - 1))
     return [
         Check(
             "rank of the state occupancies", largest_rank(state_occupancies(instance)), "<=", rank
         ),
         *checks,
-        Check(
-            "V-type Bellman rank, below policies, states and hypotheses",
-            max(ranks.values()),
-            "<=",
-            min(sizes) - 1,
-        ),
         Check("coverability", coverability(instance), "<=", instance.known["coverability"].value),
     ]
 

@@ -12,9 +12,10 @@ applicable (`bounds.concentration` refuses). The neighbour's value errs by no mo
     |V_f - V| <= H R sqrt(2) zeta,
 
 R its largest value, by the simulation lemma and |E_P V - E_Q V| <= R sqrt(2) D_H(P, Q). A learner
-of maximum likelihood in the end believes in the member of least divergence under what it plays;
-regret may then grow linearly, at most at a rate of the order of that error, where equilibria of
-that member are not equilibria of the game.
+of maximum likelihood in the end believes in the member of least divergence under what it plays,
+which need not be the neighbour: another member may be right about all that is played and wrong
+about deviations. So regret may grow linearly, and no rate in terms of zeta bounds it: without the
+last arm of a needle, f_0 explains every empty arm, and whoever believes it loses 1 per episode.
 """
 
 from __future__ import annotations
@@ -71,6 +72,12 @@ def certify(instance: Instance) -> list[Check]:
         Check("models named the truth", float(models.truth is not None), "==", 0.0),
         Check("distance of the nearest model", float(distance[nearest]), "==", zeta),
         Check("rows of it at another distance than this or 0, by", deviation, "==", 0.0),
-        Check("likelihood of what can happen", unlikely_support(instance, models), ">=", 1e-12, 0),
+        Check(
+            "probability that it gives to what can happen",
+            unlikely_support(instance, models),
+            ">=",
+            1e-12,
+            0,
+        ),
         Check("value error of the nearest model", error, "<=", lemma),
     ]
