@@ -43,9 +43,10 @@ DEFINITION = (
     "multi-agent decision-estimation coefficient, Foster et al. 2023 (arXiv 2305.00684), {} form, "
     "{}, reference {}"
 )
-# Numbers of one program, some ten seconds; nodes of a branch and bound; members of which each is
-# the reference of a program of its own.
+# Numbers of one program, some ten seconds, and of the programs of several references; nodes of a
+# branch and bound; members of which each is the reference of a program of its own.
 ENTRY_LIMIT = 3_000_000
+WORK_LIMIT = 2_000_000
 NODE_LIMIT = 200
 REFERENCES = 16
 
@@ -64,10 +65,11 @@ def measure(
     """The coefficient at `gamma` (offset) or `epsilon` (constrained).
 
     reference: Mbar: "truth", also of a class without it; the index of a member; or "members", the
-    largest value over all of them. Of more than `limit` members so many, evenly spread, give the
-    lower end, and the program without any information the upper. The certificate has the
-    `decision` (over joint policies; for the constrained form `exploration` too) and the `reference`
-    of the largest value found, None for the truth.
+    largest value over all of them. Of more than `limit` members (of fewer, where a program has more
+    than 1e5 numbers) so many, evenly spread, give the lower end, and the program without any
+    information the upper. The certificate has the `decision` (over joint policies; for the
+    constrained form `exploration` too) and the `reference` of the largest value found, None for the
+    truth.
 
     Raises InputError for values out of range, NotApplicableError for a class that is not one of
     models and for programs of more than 3e6 numbers.
@@ -80,10 +82,11 @@ def measure(
     plain = dense_instance(instance)
     models = finite_models(plain, hypotheses, "the decision-estimation coefficient")
     members = _references(reference, models.size)
-    partly = len(members) > positive_integer(limit, "limit")
-    if partly:
-        members = [members[k] for k in np.linspace(0, len(members) - 1, limit).astype(int)]
     program = _program(plain, hypotheses, concept)
+    most = min(positive_integer(limit, "limit"), max(1, WORK_LIMIT // program.rows.nnz))
+    partly = len(members) > most
+    if partly:
+        members = [members[k] for k in np.linspace(0, len(members) - 1, most).astype(int)]
     found = []
     for member in members:
         kernel = plain.dense.transition if member is None else models.transitions[member]
