@@ -35,7 +35,7 @@ test: $(READY)  ## lint, format, types, floors, tests
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/mamex-bench doctor
-	@$(BIN)/pytest $(PYTEST_ARGS)
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/pytest $(PYTEST_ARGS)  # the workers use the cores already
 
 bench: $(READY)  ## time the kernels (pytest-benchmark) and track speed, memory and quality (asv)
 	@$(BIN)/pytest -n 0 --benchmark-only
