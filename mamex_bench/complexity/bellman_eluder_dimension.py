@@ -21,7 +21,6 @@ from mamex_bench.complexity import _eluder
 from mamex_bench.complexity._dense import dense_instance
 from mamex_bench.complexity._residuals import (
     Folder,
-    class_size,
     finite_class,
     residual_blocks,
     roll_ins,
@@ -35,7 +34,7 @@ from mamex_bench.model.instance import Instance
 Family = Literal["occupancy", "dirac"]
 VARIANTS = ({"family": "occupancy"}, {"family": "dirac"})
 DEFINITION = "Bellman-eluder dimension, Jin et al. 2021 (arXiv 2102.00815), definition 8, {} family"
-# Means that are kept per step, agents in turn; beyond, some of the pairs, evenly spread.
+# Means that are kept of all steps, agents in turn; beyond, the pairs that come first.
 KEPT = 4_000_000
 
 
@@ -64,9 +63,9 @@ def measure(
     finite_class(plain, hypotheses, "the Bellman-eluder dimension")
     steps = []
     for agent in range(plain.game.agents):
-        tables, folders, all_listed = mean_tables(plain, agent, family, hypotheses)
+        tables, folders, complete = mean_tables(plain, agent, family, hypotheses)
         own = []
-        for table, folder in zip(tables, folders):
+        for table, folder, all_listed in zip(tables, folders, complete):
             factored = folder.done()
             linear = factored.rank, factored.feature * factored.weight
             found = _eluder.dimension(table, epsilon, limit, linear)
@@ -78,24 +77,36 @@ def measure(
 
 def mean_tables(
     instance: Instance, agent: int, family: Family, hypotheses: str | None
-) -> tuple[list[Floats], list[Folder], bool]:
-    """Per step the means (G, points), and the folder of all pairs; whether G counts all pairs."""
+) -> tuple[list[Floats], list[Folder], list[bool]]:
+    """Per step the means (G, points), the folder of all pairs, and whether G holds all pairs.
+
+    Pairs with the same residuals are listed once: they are told apart by a random projection,
+    which for almost every draw is another number for other residuals.
+    """
     rolls = roll_ins(instance, "Q")
-    classes = finite_class(instance, hypotheses, "the Bellman-eluder dimension")
-    # Diracs: only cells that exist count, each met by itself.
+    # Diracs: every cell is met by itself.
     measures = [np.eye(each.shape[1]) for each in rolls] if family == "dirac" else list(rolls)
-    M, pairs = rolls.shape[1], class_size(classes, agent) * rolls.shape[1]
-    stride = max(1, -(-pairs * len(measures[0]) // KEPT))
-    policies = np.arange(0, M, min(stride, M))
+    cells = rolls.shape[2]
+    projection = np.random.default_rng(0).normal(size=cells)
+    room = KEPT // (len(measures) * max(cells, len(measures[0])))
     parts: list[list[Floats]] = [[] for _ in measures]
-    folders = [Folder(each) for each in measures]
-    for members, steps in residual_blocks(instance, agent, hypotheses):
-        chosen = np.isin(members, policies)
+    seen: list[Floats] = [np.zeros(0) for _ in measures]
+    folders, complete = [Folder(each) for each in measures], [True] * len(measures)
+    for _, steps in residual_blocks(instance, agent, hypotheses):
         for h, b in enumerate(steps):
-            folders[h].fold(b.reshape(-1, b.shape[2]))
-            kept = b[:, chosen].reshape(-1, b.shape[2])
-            parts[h].append(kept @ measures[h].T if family == "occupancy" else kept)
-    return [np.concatenate(each) for each in parts], folders, policies.size == M
+            rows = b.reshape(-1, cells)
+            folders[h].fold(rows)
+            keys, first = np.unique(np.round(rows @ projection, 12), return_index=True)
+            fresh = ~np.isin(keys, seen[h])
+            complete[h] &= seen[h].size + fresh.sum() <= room
+            keys, first = keys[fresh], first[fresh]
+            keys, first = keys[: room - seen[h].size], first[: room - seen[h].size]
+            seen[h] = np.concatenate([seen[h], keys])
+            parts[h].append(rows[first])
+    tables = [np.concatenate(each) for each in parts]
+    if family == "occupancy":
+        tables = [rows @ each.T for rows, each in zip(tables, measures)]
+    return tables, folders, complete
 
 
 def _sampled(
