@@ -22,6 +22,7 @@ import os
 import types
 import typing
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 from mamex_bench.errors import InputError
@@ -68,7 +69,14 @@ def make(name: str, **parameters: Any) -> Instance:
             raise InputError(f"{name} has no parameter {key!r}: choose among {', '.join(allowed)}")
         if key in hints and not _fits(value, hints[key]):
             raise InputError(f"{name}: {key} is {value!r}: expected {_words(hints[key])}")
-    return maker(**parameters)
+    try:
+        return maker(**parameters)
+    except (MemoryError, OverflowError) as error:
+        raise _too_large(name, parameters, error) from error
+    except ValueError as error:
+        if any(words in str(error) for words in _NUMPY_TOO_LARGE):
+            raise _too_large(name, parameters, error) from error
+        raise
 
 
 def certify(name: str, instance: Instance) -> list[Check]:
@@ -77,6 +85,8 @@ def certify(name: str, instance: Instance) -> list[Check]:
     Empty for a family that proves nothing about its members.
     """
     measure = getattr(REGISTRY.load(name), "certify", None)
+    if not isinstance(instance, Instance):
+        raise InputError(f"instance is {instance!r}: expected an Instance of the family {name}")
     return [] if measure is None else list(measure(instance))
 
 
@@ -222,6 +232,16 @@ def to_nfg(game: Game | ArrayLike, path: str | os.PathLike[str], title: str = ""
     _nfg.to_nfg(game, path, title)
 
 
+# What NumPy calls an array that no memory can hold.
+_NUMPY_TOO_LARGE = ("array is too big", "Maximum allowed", "maximum supported dimension")
+
+
+def _too_large(name: str, parameters: Mapping[str, Any], error: Exception) -> InputError:
+    given = ", ".join(f"{key} = {value!r}" for key, value in parameters.items()) or "its defaults"
+    reason = str(error) or type(error).__name__
+    return InputError(f"{name} with {given} does not fit in memory: {reason}")
+
+
 def _fits(value: Any, hint: Any) -> bool:
     """Whether a value, possibly read from TOML, is of the annotated type."""
     origin = typing.get_origin(hint)
@@ -237,12 +257,12 @@ def _fits(value: Any, hint: Any) -> bool:
     if hint is float:
         return _is_number(value)
     if hint is int:
-        return _is_number(value) and int(value) == value and not isinstance(value, float)
+        return _is_number(value) and isinstance(value, Integral)
     return isinstance(value, hint)
 
 
 def _is_number(value: Any) -> bool:
-    return not isinstance(value, bool) and hasattr(value, "__index__") | isinstance(value, float)
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _words(hint: Any) -> str:

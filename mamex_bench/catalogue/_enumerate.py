@@ -201,7 +201,13 @@ class _Layer:
         if self._merged:
             return _ENDED
         key = self._process.key(state)
-        x = self._index.get(key)
+        try:
+            x = self._index.get(key)
+        except TypeError as error:
+            raise InputError(
+                f"{self._process.name}: the key of a state is {type(key).__name__}: expected "
+                f"something that can be hashed ({error})"
+            ) from error
         if x is None:
             self._index[key] = x = len(self.states)
             self.states.append(state)

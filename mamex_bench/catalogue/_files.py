@@ -28,6 +28,8 @@ def load(
     hypotheses: Mapping[str, Any] | None,
 ) -> Instance:
     """See `catalogue.load`."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise InputError(f"path is {path!r}: expected the name of a file")
     name = Path(path).stem
     if Path(path).suffix == ".nfg":
         from mamex_bench.catalogue._nfg import from_nfg
@@ -54,6 +56,8 @@ def complete(
     source: str,
 ) -> Instance:
     """See `catalogue.complete`; source: what messages call the game."""
+    if not isinstance(game, Game):
+        raise InputError(f"game is {game!r}: expected a MarkovGame or a LayeredGame")
     if policies is None:
         raise InputError(
             f"{source} a game alone: declare policies, for example "
@@ -96,6 +100,7 @@ def _hypotheses(
     dense = isinstance(game, MarkovGame)
     if isinstance(declared, Mapping) and "net" in declared:
         _known_keys(declared, NET, "hypotheses")
+        _numbers(declared, "floor")
         options = {key: value for key, value in declared.items() if key != "net"}
         make: Callable[..., ModelClass] = model_net if dense else layered.layered_net
         models = _call("hypotheses", make, game, declared["net"], **options)
@@ -103,6 +108,7 @@ def _hypotheses(
         return models, {"covering_radius": radius}
     if isinstance(declared, Mapping) and declared.get("values") == "all":
         _known_keys(declared, VALUES, "hypotheses")
+        _numbers(declared, "ridge")
         options = {key: value for key, value in declared.items() if key != "values"}
         return _call("hypotheses", value_class_of, game, policies, **options), {}
     raise InputError(f'hypotheses is {declared!r}: expected {{ net = F }} or {{ values = "all" }}')
@@ -116,9 +122,19 @@ def _known_keys(declared: Mapping[str, Any], allowed: set[str], name: str) -> No
             )
 
 
+def _numbers(declared: Mapping[str, Any], *names: str) -> None:
+    for key in names:
+        value = declared.get(key, 1.0)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise InputError(f"hypotheses: {key} is {value!r}: expected a number")
+
+
 def _call(name: str, generator: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
     """A generator's result; a value of the wrong type is the caller's, not a bug."""
     try:
         return generator(*arguments, **options)
     except (TypeError, ValueError) as error:
         raise InputError(f"{name}: {error}") from error
+    except MemoryError as error:
+        size = next((each for each in reversed(arguments) if isinstance(each, int)), options)
+        raise InputError(f"{name}: {size} are more than memory holds: {error}") from error

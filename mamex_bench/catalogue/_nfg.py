@@ -29,7 +29,11 @@ from mamex_bench.model._arrays import Floats, floats
 from mamex_bench.model.game import Game, MarkovGame, Units
 
 _TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"|([{}])|([^\s,{}"]+)|(")', re.DOTALL)
-_NUMBER = re.compile(r"[+-]?(\d+/\d+|(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?)")
+_NUMBER = re.compile(r"[+-]?(\d+/\d+|(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?)", re.ASCII)
+_WHOLE = re.compile(r"[0-9]{1,30}")
+_SHOWN = 40  # characters of a token in messages
+_MOST = 60  # agents: NumPy's arrays have 64 dimensions
+_LARGEST = 1e300  # of payoffs, whose differences must be finite
 
 
 def from_nfg(path: str | os.PathLike[str]) -> MarkovGame:
@@ -48,7 +52,10 @@ def to_nfg(game: Game | ArrayLike, path: str | os.PathLike[str], title: str) -> 
         stage = table[:, int(np.argmax(game.initial))]
         payoffs = game.units.to_own(stage).reshape(game.agents, *game.action_counts)
     else:
-        payoffs = np.asarray(game)
+        try:
+            payoffs = np.asarray(game)
+        except ValueError as error:
+            raise InputError("payoffs has rows of unequal lengths: expected an array") from error
         if payoffs.ndim < 2 or payoffs.shape[0] != payoffs.ndim - 1:
             raise InputError(
                 f"payoffs has shape {payoffs.shape}: expected (n, A_0, ..., A_{{n-1}})"
@@ -64,6 +71,8 @@ def to_nfg(game: Game | ArrayLike, path: str | os.PathLike[str], title: str) -> 
         Path(path).write_text("\n".join([head, "", *rows, ""]), encoding="utf-8")
     except OSError as error:
         raise InputError(f"{str(path)!r} cannot be written: {error.strerror}") from error
+    except (TypeError, ValueError) as error:
+        raise InputError(f"path is {path!r}: expected the name of a file") from error
 
 
 def game_of(payoffs: Floats) -> MarkovGame:
@@ -85,6 +94,8 @@ def read(path: str | os.PathLike[str]) -> Floats:
         raise InputError(f"{str(path)!r} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{str(path)!r} is not a text file: expected Gambit's .nfg") from error
+    except (TypeError, ValueError) as error:
+        raise InputError(f"path is {path!r}: expected the name of a file") from error
     return _File(str(path), text).payoffs()
 
 
@@ -119,6 +130,8 @@ class _File:
             n += 1
         if n == 0:
             raise self._error("names no agent: expected at least one")
+        if n > _MOST:
+            raise self._error(f"names {n} agents: expected at most {_MOST}")
         counts = self._counts(n)
         if self._peek()[0] == "string":
             self._next("the comment")
@@ -137,7 +150,7 @@ class _File:
                     count += 1
             else:
                 kind, text = self._next("a number of strategies")
-                if kind != "word" or not text.isdecimal():
+                if kind != "word" or not _WHOLE.fullmatch(text):
                     raise self._wrong("a number of strategies", kind, text)
                 count = int(text)
             if count == 0:
@@ -168,7 +181,7 @@ class _File:
         total, chosen = prod(counts), []
         for profile in range(total):
             kind, text = self._next(f"the outcomes of {total} profiles, {profile} found")
-            if kind != "word" or not text.isdecimal() or int(text) >= len(outcomes):
+            if kind != "word" or not _WHOLE.fullmatch(text) or int(text) >= len(outcomes):
                 what = f"the number of one of {len(outcomes) - 1} outcomes"
                 raise self._wrong(what, kind, text)
             chosen.append(outcomes[int(text)])
@@ -216,6 +229,8 @@ class _File:
             value = inf
         if not isfinite(value):
             raise self._wrong(f"{expected}, a finite number", kind, text)
+        if abs(value) > _LARGEST:
+            raise self._wrong(f"{expected}, at most {_LARGEST:g} in size,", kind, text)
         return value
 
     def _end(self, after: str) -> None:
@@ -224,7 +239,8 @@ class _File:
             raise self._wrong(f"the end of the file after {after}", kind, text)
 
     def _wrong(self, expected: str, kind: str, text: str) -> InputError:
-        shown = f'"{text}"' if kind == "string" else text
+        short = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+        shown = f'"{short}"' if kind == "string" else short if short.isprintable() else repr(short)
         return self._error(f"has {shown} where {expected} should be")
 
     def _error(self, what: str) -> InputError:

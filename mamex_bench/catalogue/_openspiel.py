@@ -38,6 +38,8 @@ def from_openspiel(
     game: str | Any, horizon: int | None, limit: int, key: Key | None
 ) -> LayeredGame:
     """See `catalogue.from_openspiel`."""
+    if key is not None and not callable(key):
+        raise InputError(f"key is {key!r}: expected a function of a state")
     loaded = _load(game)
     _check(loaded)
     candidates = [key] if key is not None else _keys(loaded)
@@ -62,9 +64,16 @@ class OpenSpielProcess:
         self._asked: tuple[Any, list[list[int]], Sequence[float]] = (None, [], [])
 
     def start(self) -> Iterable[tuple[float, Any, Sequence[float]]]:
-        for p, state in _decisions(self._game.new_initial_state()):
+        for p, state in _decisions(self._first()):
             if not state.is_terminal():
                 yield p, state, self._paid(state)
+
+    def _first(self) -> Any:
+        """The first state, at which OpenSpiel finds out what some parameters lead to."""
+        try:
+            return self._game.new_initial_state()
+        except Exception as error:
+            raise InputError(f"{self.name} does not begin: {_reason(error)}") from error
 
     def signature(self, state: Any) -> Hashable:
         return tuple(state.returns())
@@ -142,14 +151,20 @@ def _load(game: str | Any) -> Any:
     try:
         return pyspiel.load_game(game)
     except Exception as error:  # SpielError, but wrappers of other games leak C++'s own too
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-        raise InputError(f"OpenSpiel does not make {game!r}: {reason}") from error
+        raise InputError(f"OpenSpiel does not make {game!r}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """The first line of what OpenSpiel says."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".: ")
 
 
 def _check(game: Any) -> None:
     """Raises InputError unless the game is a Markov game of states that everyone sees."""
     kind = game.get_type()
     name = f"OpenSpiel's {kind.short_name}"
+    if game.num_players() < 1:
+        raise InputError(f"{name} has {game.num_players()} players: expected at least one")
     if "MEAN_FIELD" in str(kind.dynamics):
         raise InputError(f"{name} is a mean-field game: expected finitely many agents")
     if "IMPERFECT" in str(kind.information):

@@ -23,6 +23,7 @@ import numpy as np
 
 from mamex_bench.catalogue._enumerate import layered_game
 from mamex_bench.errors import InputError
+from mamex_bench.model._arrays import positive_integer
 from mamex_bench.model.layered import LayeredGame
 
 COMPARED = 5_000  # rows, beyond which one arrival per state is compared: steps are slow
@@ -40,6 +41,7 @@ def from_pettingzoo(
     limit: int,
 ) -> LayeredGame:
     """See `catalogue.from_pettingzoo`."""
+    horizon = positive_integer(horizon, "horizon")
     process = PettingZooProcess(env, seeds, get_state, set_state, key, stationary)
     return layered_game(process, horizon, limit, compared=COMPARED)
 
@@ -74,14 +76,23 @@ class PettingZooProcess:
         self._env = _parallel(made, self.name)
         self._names = tuple(self._env.possible_agents)
         self.agents = len(self._names)
+        if not self._names:
+            raise InputError(f"{self.name} has no agents: expected at least one")
         spaces = [self._env.action_space(each) for each in self._names]
         if not all(hasattr(space, "n") for space in spaces):
             raise InputError(f"{self.name}: expected a Discrete action space for every agent")
         self._actions = {name: int(space.n) for name, space in zip(self._names, spaces)}
+        for name, count in self._actions.items():
+            if count < 1:
+                raise InputError(f"{self.name} gives agent {name!r} {count} actions: expected one")
         self._first = {name: int(getattr(s, "start", 0)) for name, s in zip(self._names, spaces)}
         if (get_state is None) != (set_state is None):
             raise InputError("get_state and set_state belong together: expected both or neither")
-        if len(seeds) == 0 or not all(hasattr(each, "__index__") and each >= 0 for each in seeds):
+        for name, given in (("get_state", get_state), ("set_state", set_state), ("key", key)):
+            if given is not None and not callable(given):
+                raise InputError(f"{name} is {given!r}: expected a function")
+        several = isinstance(seeds, Sequence) and len(seeds) > 0
+        if not several or not all(hasattr(each, "__index__") and each >= 0 for each in seeds):
             raise InputError(f"seeds is {seeds!r}: expected whole numbers, one per first state")
         self._seeds = tuple(int(each) for each in seeds)
         self._get, self._set, self._key = get_state, set_state, key
@@ -95,7 +106,13 @@ class PettingZooProcess:
     def start(self) -> Iterable[tuple[float, _Point, Sequence[float]]]:
         for seed in self._seeds:
             env = self._env if self._get is not None else self._copy(self._env)[0]
-            observations, _ = env.reset(seed=seed)
+            try:
+                observations, _ = env.reset(seed=seed)
+            except (TypeError, ValueError) as error:
+                raise InputError(
+                    f"{self.name}.reset(seed={seed}) fails ({error}): expected the parallel API, "
+                    "which returns observations and infos"
+                ) from error
             yield 1.0 / len(self._seeds), self._point(env, observations), [0.0] * self.agents
 
     def key(self, state: _Point) -> Hashable:
@@ -139,13 +156,19 @@ class PettingZooProcess:
             env, generators = self._copy(state.snapshot)
         chosen = {a: k + self._first[a] for a, k in zip(self._names, actions) if a in state.live}
         before = _drawn(generators)
-        observations, rewards, *_ = env.step(chosen)
+        try:
+            observations, rewards, *_ = env.step(chosen)
+            paid = [float(rewards.get(name, 0.0)) for name in self._names]
+        except Exception as error:
+            raise InputError(
+                f"{self.name}.step({chosen}) fails ({type(error).__name__}: {error}): expected "
+                "observations and one number per agent as reward"
+            ) from error
         if _drawn(generators) != before:
             raise InputError(
                 f"{self.name} draws random numbers in a step: expected steps without chance, as "
                 "outcomes that are drawn cannot be summed out"
             )
-        paid = [float(rewards.get(name, 0.0)) for name in self._names]
         for name, reward in zip(self._names, paid):
             if not isfinite(reward):
                 raise InputError(f"{self.name} pays {reward} to agent {name!r}: expected numbers")

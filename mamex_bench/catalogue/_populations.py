@@ -75,6 +75,7 @@ from mamex_bench.model.unrestricted import (
     unrestricted_values,
 )
 
+JOINT_LIMIT = 10_000_000  # joint policies of a class
 SAMPLES = 2  # samples in the pool, in multiples of the size
 SOURCE = "computed: catalogue/_populations"
 
@@ -128,7 +129,13 @@ def closure(
     seed: of the samples. limit: of nodes in exact best responses; beyond it the gap is an interval
     and only step 3 of the construction is tried.
     """
-    positive_integer(size, "size")
+    most = _most(game, positive_integer(size, "size"))
+    if most**game.agents > JOINT_LIMIT:
+        raise InputError(
+            f"size is {size}: {most:,} policies for each of {game.agents} agents are more than "
+            f"{JOINT_LIMIT:,} joint policies"
+        )
+    size = most
     concept_code(concept)
     found = backward_induction(game, concept)
     maker = _Maker(game, size, concept, seed, limit, found)
@@ -351,6 +358,18 @@ class _Maker:
         # Only what the best of the equilibria was over: later additions did not help.
         kept = [np.stack(own[:m]) for own, m in zip(tables, x.shape)]
         return self.finish(kept, x, "double oracle")
+
+
+def _most(game: Game, size: int) -> int:
+    """The most policies that an agent can have, if that is less than `size`.
+
+    Actions that do the same in a state count once.
+    """
+    most = 1
+    for least in plain_actions(game):
+        kinds = (least == np.arange(least.shape[1])).sum(axis=1)
+        most = max(most, size if np.log(kinds).sum() > np.log(size) else int(np.prod(kinds)))
+    return most
 
 
 def _plain(least: Ints, table: Ints) -> Ints:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mamex_bench.equilibria.oracle import solve
+from mamex_bench.errors import InputError
 from mamex_bench.kernels.stage_games import CERTIFIED, stage_equilibria
 from mamex_bench.model.concepts import concept_code
 from mamex_bench.model.evaluation import best_response_values, evaluate, start_values
@@ -52,9 +53,11 @@ def backward_induction(game: Game, concept: str) -> BackwardInduction:
     be reached are solved too: perfection is about them.
 
     Raises:
-        InputError: an unknown concept.
+        InputError: an unknown concept; something else than a game (of an instance give `.game`).
     """
     code = concept_code(concept)
+    if not isinstance(game, Game):
+        raise InputError(f"game is {game!r}: expected a MarkovGame or a LayeredGame")
     layers, A = game.layers, game.actions
     n, N = game.agents, game.rewards.shape[1]
     joint = np.empty((N, A))

@@ -65,7 +65,10 @@ def _dimensions(array: NDArray[Any], name: str, allowed: tuple[int, ...]) -> Non
 
 def integers(value: ArrayLike, name: str, *dimensions: int) -> Ints:
     """A private, read-only int64 copy; floats are refused rather than truncated."""
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise InputError(f"{name} has rows of unequal lengths: expected integers") from error
     if array.dtype.kind not in "iu":
         raise InputError(f"{name} has type {array.dtype}: expected integers")
     _dimensions(array, name, dimensions)
@@ -83,4 +86,11 @@ def positive_integer(value: Any, name: str) -> int:
     """A whole number of at least 1 (bools are refused)."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise InputError(f"{name} is {value!r}: expected a whole number of at least 1")
+    return int(value)
+
+
+def whole_seed(value: Any) -> int:
+    """A seed: a whole number of at least 0 (bools are refused)."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
+        raise InputError(f"seed is {value!r}: expected a whole number of at least 0")
     return int(value)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from mamex_bench.errors import InputError
 from mamex_bench.kernels.layers import Layers
@@ -79,8 +80,8 @@ class LayeredGame(Game):
         expect_shape(rows, "indptr", (N * A + 1,), "(N A + 1,)")
         if rows[0] != 0 or (np.diff(rows) < 0).any():
             raise InputError("indptr must begin with 0 and never decrease")
-        following = np.asarray(next_state)
-        P = np.asarray(probability, dtype=np.float64)
+        following = _plain(next_state, "next_state", "iu", "integers")
+        P = _plain(probability, "probability", "iuf", "real numbers")
         for name, array in (("next_state", following), ("probability", P)):
             if array.shape != (rows[-1],):
                 raise InputError(
@@ -222,3 +223,14 @@ def _check_rows(offsets: Ints, rows: Ints, following: Ints, P: Floats, A: int) -
         raise InputError(
             f"probability {where(row)} sums to {totals[row]:.12g}: expected 1 within 1e-9"
         )
+
+
+def _plain(value: ArrayLike, name: str, kinds: str, expected: str) -> NDArray[Any]:
+    """An array of one of NumPy's kinds of type, or an InputError."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise InputError(f"{name} has rows of unequal lengths: expected (nnz,)") from error
+    if array.size and array.dtype.kind not in kinds:
+        raise InputError(f"{name} has type {array.dtype}: expected {expected}")
+    return array

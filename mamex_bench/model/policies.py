@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mamex_bench.errors import InputError
-from mamex_bench.model._arrays import Ints, expect_shape, frozen, integers, positive_integer
+from mamex_bench.model._arrays import (
+    Ints,
+    expect_shape,
+    frozen,
+    integers,
+    positive_integer,
+    whole_seed,
+)
 from mamex_bench.model.game import Game
 
 ALL_LIMIT = 1_000_000
@@ -30,6 +37,8 @@ class PurePolicies:
     tables: tuple[Ints, ...]
 
     def __init__(self, tables: Sequence[ArrayLike]) -> None:
+        if not isinstance(tables, Iterable):
+            raise InputError(f"policies is {tables!r}: expected one array (m_i, H, S) per agent")
         arrays = tuple(integers(t, f"policies[{i}]", 3, 2) for i, t in enumerate(tables))
         if not arrays:
             raise InputError("policies is empty: expected one array (m_i, H, S) per agent")
@@ -113,14 +122,19 @@ class PurePolicies:
 
         All of them when agent i has no more than `counts[i]`.
         """
+        if not isinstance(counts, (Sequence, np.ndarray)) or isinstance(counts, str):
+            raise InputError(f"counts is {counts!r}: expected {game.agents} whole numbers")
         if len(counts) != game.agents:
             raise InputError(f"counts has {len(counts)} entries: expected {game.agents}, one each")
+        seed = whole_seed(seed)
         rng = np.random.default_rng(np.random.SeedSequence([seed, 0x706F6C]))
         shape = game.table_shape
         cells = int(np.prod(shape))
         tables = []
         for actions, wanted in zip(game.action_counts, counts):
             count = positive_integer(wanted, "counts")
+            if min(cells * np.log(actions), np.log(count)) > np.log(ALL_LIMIT):
+                raise InputError(f"counts asks for {count:,} policies: expected <= {ALL_LIMIT:,}")
             if cells * np.log(actions) <= np.log(count):
                 every = np.array(list(np.ndindex(*(actions,) * cells)), dtype=np.int64)
                 tables.append(every.reshape(-1, *shape))
