@@ -313,7 +313,7 @@ def test_the_filed_dimension_bounds_the_decoupling_coefficient(name):
         "small_eluder": lambda: known["bellman_eluder_bound"],
         "generalised_linear": lambda: known["linear_dimension"],
         "bellman_complete": lambda: linear_eluder_bound(
-            int(known["dimension"]), known["feature_bound"] * known["weight_bound"], 1 / K
+            int(known["dimension"]), known["feature_norm"] * known["weight_norm"], 1 / K
         ),
     }[name]()
     bound = structural_bellman_eluder(
@@ -369,10 +369,10 @@ def test_bellman_complete_certificates_fail_when_broken():
     for key, statement in [
         ("dimension", "rank of the values of a step"),
         ("dimension", "rank of the mean Bellman errors"),
-        ("weight_bound", "largest |theta_h - theta(T f)|"),
+        ("weight_norm", "largest |theta_h - theta(T f)|"),
         ("bellman_eluder_bound", "Bellman-eluder dimension (occupancy) at scale 0.1"),
     ]:
-        value = {"dimension": 2, "weight_bound": 1.0, "bellman_eluder_bound": 1}[key]
+        value = {"dimension": 2, "weight_norm": 1.0, "bellman_eluder_bound": 1}[key]
         assert statement in failing(name, changed(instance, known={key: value}))
 
 

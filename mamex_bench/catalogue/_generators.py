@@ -87,8 +87,10 @@ def model_net(
     Model f lies at Hellinger distance delta_f (D_H, not squared) from the truth in every row
     (h, s, a), delta_f geometric from `distance[0]` to `distance[1]`, on the arc towards a random
     target row: (1 - floor) Dirichlet(1) on the support of the true row + floor uniform on all
-    states. With floor = 0 all models have the truth's support, and rows with a single successor
-    stay as they are.
+    states; where that target is nearer than delta_f, towards the least likely state of the row.
+    With floor = 0 no model leaves the truth's support, rows with a single successor stay as they
+    are, and a row becomes its least likely state if that is no farther than delta_f: never below
+    0.54 = sqrt(1 - sqrt(1/2)), where every model keeps all of the truth's support.
 
     Where rewards are random, models include their means, and delta_f is the distance of next state
     and rewards jointly: each of the n + 1 independent parts lies at the same distance. The mean of

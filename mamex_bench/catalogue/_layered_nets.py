@@ -32,8 +32,9 @@ def layered_net(
 ) -> ModelClass:
     """A finite net around the truth: the truth itself (index 0) and size - 1 models.
 
-    delta_f runs geometrically from `distance[0]` to `distance[1]`. `floor`, the share of target
-    rows outside the support, is 0: there is nothing outside.
+    delta_f runs geometrically from `distance[0]` to `distance[1]`; a row becomes its least likely
+    successor if that is no farther than delta_f, which takes at least 0.54. `floor`, the share of
+    target rows outside the support, is 0: there is nothing outside.
     """
     count = positive_integer(size, "size")
     if np.shape(distance) != (2,) or not 0.0 < distance[0] <= distance[1] < 1.0:

@@ -163,8 +163,8 @@ def make(
         "dimension": d,
         "transition_rank": passive,
         "bilinear_rank": d,
-        "feature_bound": 1.0,
-        "weight_bound": radius,
+        "feature_norm": 1.0,
+        "weight_norm": radius,
         "residual_bound": H,
         "eluder_scale": eps,
         "bellman_eluder_bound": linear_eluder_bound(d, radius, eps),
@@ -218,7 +218,7 @@ def certify(instance: Instance) -> list[Check]:
             "largest rank of a step's transitions", max(ranks), "==", known["transition_rank"].value
         ),
         Check("rank of the mean Bellman errors", max(errors), "<=", d),
-        Check("largest |theta_h - theta(T f)|", weight, "<=", known["weight_bound"].value),
+        Check("largest |theta_h - theta(T f)|", weight, "<=", known["weight_norm"].value),
         *bellman_eluder_check(instance, "occupancy", "values_linear"),
     ]
 

@@ -23,7 +23,7 @@ Optimal play takes a = sign(mu_h) at x_h, whatever h < H, so with p = 1/H + (d-1
 
 Constants of the bilinear form: models differ in mu alone, so the share of step h in a prediction
 error is <mu_h - mu*_h, X>, X = E[ 1{x_h} a (V(x_{H+2}) - V(x_{h+1})) ], with |X| <= sqrt(d-1) (H-1)
-("feature_bound") and |mu_h - mu*_h| <= 2 Delta sqrt(d-1) ("weight_bound"). The chances
+("feature_norm") and |mu_h - mu*_h| <= 2 Delta sqrt(d-1) ("weight_norm"). The chances
 in a row of two models lie between 1/H - (d-1) Delta and 1/H + (d-1) Delta, so the class covers all
 sign patterns with at most the Hellinger distance of these two as radius ("covering_radius"), 0 when
 it holds them all.
@@ -102,8 +102,8 @@ def make(
     known = {
         "mixture_dimension": Known(m + 1, SOURCE),
         "delta": Known(delta, SOURCE),
-        "feature_bound": Known(math.sqrt(m) * (H - 1), SOURCE),
-        "weight_bound": Known(2.0 * delta * math.sqrt(m), SOURCE),
+        "feature_norm": Known(math.sqrt(m) * (H - 1), SOURCE),
+        "weight_norm": Known(2.0 * delta * math.sqrt(m), SOURCE),
         "covering_radius": finite_known(
             len(patterns) == 2 ** (m * H), SIGN_PATTERNS, widest_distance(H, m * delta)
         ),

@@ -156,7 +156,9 @@ def make(
     }
     rank = largest_rank(expected_features(Instance(game, chosen), phi))
     known = {
-        "bilinear_rank": Known(rank, SOURCE),
+        "bilinear_rank": Known(
+            rank, "rank of the expected features, computed; at most the dimension"
+        ),
         "dimension": Known(D, SOURCE),
         "feature_norm": Known(1.0, SOURCE),
         "weight_norm": Known(float(H * np.sqrt(D)), SOURCE),

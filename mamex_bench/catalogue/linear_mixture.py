@@ -18,8 +18,8 @@ depend on the policy. This is the setting of Ayoub et al. (2020) and Zhou et al.
 several agents as in Chen et al. (2022). Thetas lie in the simplex, so differences of models span
 at most d - 1 dimensions.
 
-Constants. |theta - theta*| <= sqrt(2) ("weight_bound") and |x_h| <= sqrt(d) (H-1)
-("feature_bound"), the values of later steps being at most H - 1.
+Constants. |theta - theta*| <= sqrt(2) ("weight_norm") and |x_h| <= sqrt(d) (H-1)
+("feature_norm"), the values of later steps being at most H - 1.
 
 Net. By convexity D_H^2 <= TV <= |theta - theta'|_1 / 2 in every row, whatever the kernels. Each
 theta of the simplex lies within floor(d/2) ceil(d/2) / (d N) in that distance of the points with
@@ -106,8 +106,8 @@ def make(
         name=f"linear_mixture(d={d}, models={F})",
         known={
             "mixture_dimension": Known(d, SOURCE),
-            "feature_bound": Known(math.sqrt(d) * (H - 1), SOURCE),
-            "weight_bound": Known(math.sqrt(2.0), SOURCE),
+            "feature_norm": Known(math.sqrt(d) * (H - 1), SOURCE),
+            "weight_norm": Known(math.sqrt(2.0), SOURCE),
             "least_probability": Known(share / S, SOURCE),
             "covering_radius": Known(covering_radius(theta), f"{SOURCE}: all mixtures"),
         },

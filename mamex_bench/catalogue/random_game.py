@@ -29,7 +29,7 @@ Interests.
     influences what the others then do.) A joint policy that maximises Phi is a pure equilibrium.
 
 Hypotheses are a net around the truth at graded Hellinger distances (see
-`_generators.model_net`): for branching > 1 every model has the truth's support; for branching = 1,
+`_generators.model_net`): for branching > 1 and distances below 0.54 every model has the truth's support; for branching = 1,
 where the truth is deterministic, targets carry a floor of 5 % uniform.
 
 Rewards. "known": r_i is paid for sure, and learners know it. "random": r_i is the probability that
@@ -211,7 +211,8 @@ def _cycles(instance: Instance) -> float:
     """Monderer and Shapley 1996: a potential exists if and only if gains around cycles vanish.
 
     Around (a, b), (a', b), (a', b'), (a, b') of agents i < j the gains sum to minus the second
-    difference of U_i - U_j; differences from policy 0 suffice.
+    difference of U_i - U_j. They all vanish if those through policy 0 do, and no other is more than
+    four times the largest of these, which is what is returned.
     """
     U, worst = instance.payoffs, 0.0
     for i in range(len(U)):

@@ -41,7 +41,7 @@ one-sided hypercube carries over to each agent, with another constant.
 Net. Each agent has a class of sign patterns as in `hypercube`; the models are all pairs, so that
 losses add up and each agent's part is learnt as in her own hypercube. Constants: prediction errors
 are <theta_h - theta*_h, X> with |theta_h - theta*_h| <= 2 (sum_i (d_i - 1) Delta_i^2)^(1/2)
-("weight_bound") and |X| <= max_i sqrt(d_i - 1) (H-1)/2 ("feature_bound"), as V(goal_i) - V(x_{h+1})
+("weight_norm") and |X| <= max_i sqrt(d_i - 1) (H-1)/2 ("feature_norm"), as V(goal_i) - V(x_{h+1})
 is at most (H-1)/2 on either side. The models cover those of all sign patterns with the radius of
 `hypercube`, the larger of the two ("covering_radius").
 
@@ -146,8 +146,8 @@ def make(
         "mixture_dimension": 1 + sum(sizes),
         "steering_0": sizes[0] * deltas[0],
         "steering_1": sizes[1] * deltas[1],
-        "feature_bound": math.sqrt(max(sizes)) * (H - 1) / 2.0,
-        "weight_bound": 2.0 * math.sqrt(sum(m * x * x for m, x in zip(sizes, deltas))),
+        "feature_norm": math.sqrt(max(sizes)) * (H - 1) / 2.0,
+        "weight_norm": 2.0 * math.sqrt(sum(m * x * x for m, x in zip(sizes, deltas))),
     }
     if policies is None:
         known["value"] = (best[0] - best[1]) / 2.0
