@@ -29,8 +29,8 @@ Interests.
     influences what the others then do.) A joint policy that maximises Phi is a pure equilibrium.
 
 Hypotheses are a net around the truth at graded Hellinger distances (see
-`_generators.model_net`): for branching > 1 and distances below 0.54 every model has the truth's support; for branching = 1,
-where the truth is deterministic, targets carry a floor of 5 % uniform.
+`_generators.model_net`): for branching > 1 and distances below 0.54 every model has the truth's
+support; for branching = 1, where the truth is deterministic, targets carry a floor of 5 % uniform.
 
 Rewards. "known": r_i is paid for sure, and learners know it. "random": r_i is the probability that
 1 is paid, else 0, independently; learners do not know it, and the models of the net include their
