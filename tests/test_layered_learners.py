@@ -101,6 +101,8 @@ def test_play_is_that_of_the_dense_form_and_repeats_step_by_step(
     assert isinstance(learner, FusedLearner)
     if learner.profile_kind == "markov":
         return  # its constants depend on the number of states: see below
+    if name in ("exp3_self_play", "monte_carlo_ucb", "monte_carlo_ucb_tuned"):
+        return  # theirs depend on which returns are possible: see test_policy_space_learners
     other = mb.run(full, make(name, full, concept), EPISODES, seed=1)
     np.testing.assert_array_equal(first.regret, other.regret)
     assert [x.tobytes() for x in profiles(first)] == [x.tobytes() for x in profiles(other)]
@@ -182,6 +184,8 @@ def test_learners_know_what_can_follow_but_not_how_likely_it_is(name: str, kind:
         classes = mb.ModelClass(classes.transitions, truth=None)
     pair = [mb.Instance(each, one.policies, classes) for each in (game, other)]
     a, b = (make(name, each, "cce") for each in pair)
+    if a.reads_truth:
+        pytest.skip("a yardstick, which says that it reads the truth")
     simulator, rng = Simulator(game), np.random.default_rng(0)
     for _ in range(40):
         x, y = a.choose(), b.choose()

@@ -86,6 +86,8 @@ def test_learners_are_blind_to_the_truth(name: str, kind: str, random_rewards: b
     one = mb.Instance(game, instance.policies, classes)
     two = mb.Instance(blind, instance.policies, classes)
     a, b = make(name, one, "cce", 40), make(name, two, "cce", 40)
+    if a.reads_truth:
+        pytest.skip("a yardstick, which says that it reads the truth")
     simulator, rng = Simulator(game), np.random.default_rng(0)
     for _ in range(40):
         x = a.choose()

@@ -31,6 +31,7 @@ class Learner(ABC):
     Attributes:
         name: the registered name.
         profile_kind: "class" (distribution over joint pure policies) or "markov".
+        reads_truth: whether it looks at what learners must not, as a yardstick may.
         concept: "nash", "ce" or "cce".
         episodes: the number of episodes that it is made for.
         eta: the trade-off parameter in use, if it has one.
@@ -39,6 +40,7 @@ class Learner(ABC):
 
     name: str
     profile_kind: ClassVar[Literal["class", "markov"]] = "class"
+    reads_truth: ClassVar[bool] = False
 
     def __init__(self, instance: Instance, concept: str, episodes: int) -> None:
         concept_code(concept)

@@ -343,6 +343,9 @@ def _extreme(
 class Trajectory:
     """One episode as the learner sees it.
 
+    `policy`, where it is not None, is the joint pure policy that was run, a joint action in every
+    state, (H, S) or (N,): agents know what they have drawn.
+
     Attributes:
         states: (H+1,) ints, the state before each step and after the last; in a layered game as
             numbered across layers.
@@ -353,3 +356,4 @@ class Trajectory:
     states: Ints
     actions: Ints
     rewards: Floats
+    policy: Ints | None = None

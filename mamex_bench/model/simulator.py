@@ -60,4 +60,4 @@ class Simulator:
             actions,
         )
         pay(self.reward, states, actions, uniforms[H + 1 : self.uniforms], rewards)
-        return Trajectory(game.named(states), game.action_table[actions], rewards)
+        return Trajectory(game.named(states), game.action_table[actions], rewards, joint_actions)
