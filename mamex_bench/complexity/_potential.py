@@ -51,6 +51,8 @@ LEVIES = (0.0, 0.2, 0.4)
 CLOSE = 1.01
 # Pairs above which a sequence that K does not stop leaves it at no levy, to save time.
 FEW_PAIRS = 6000
+# Pairs above which there is time for one levy and two rounds only.
+MOST_PAIRS = 100_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -277,7 +279,7 @@ def build(
         return None
     best, least = None, np.inf
     rows = against(discrepancy, pairs, chosen)
-    for _ in range(ROUNDS):
+    for _ in range(2 if R > MOST_PAIRS else ROUNDS):
         Z = admissible(np.minimum(rows[chosen], rows[chosen].T), ITERATIONS // 2)
         groups, slack = np.empty(R, dtype=np.int64), np.empty(R)
         kernel.assign(rows, own, np.ascontiguousarray(Z @ Z.T), groups, slack)
@@ -382,8 +384,10 @@ def potentials(
     values = np.minimum(values, episodes * largest)
     found: list[Potential] = []
     binding = witness.length >= episodes
-    many = np.count_nonzero(discrepancy.errors > ROUNDING) > FEW_PAIRS
-    for share in LEVIES if binding else LEVIES[: 1 if many else 2]:
+    pairs = np.count_nonzero(discrepancy.errors > ROUNDING)
+    many = pairs > FEW_PAIRS
+    levies = 3 if binding else 1 if many else 2
+    for share in LEVIES[: 1 if pairs > MOST_PAIRS else levies]:
         bounds = values / (grid + burn)
         worst = int(bounds.argmax())
         if bounds[worst] <= CLOSE * witness.value:
