@@ -450,6 +450,10 @@ def test_play_is_that_of_the_dense_form_within_the_same_returns(
     [
         ("explore_then_commit", {"share": 0.0}, "share is 0.0"),
         ("explore_then_commit", {"share": 1.5}, "share is 1.5"),
+        ("explore_then_commit", {"share": "all"}, "share is 'all'"),
+        ("epsilon_greedy", {"scale": True}, "scale is True"),
+        ("monte_carlo_ucb", {"failure": None}, "failure is None"),
+        ("double_oracle", {"samples": 1.5}, "samples is 1.5"),
         ("epsilon_greedy", {"scale": -1.0}, "scale is -1.0"),
         ("epsilon_greedy", {"growth": 0.5}, "growth is 0.5"),
         ("monte_carlo_ucb", {"growth": np.inf}, "growth is inf"),
@@ -458,7 +462,7 @@ def test_play_is_that_of_the_dense_form_within_the_same_returns(
         ("double_oracle", {"samples": 0}, "samples is 0"),
     ],
 )
-def test_bad_options(name: str, options: dict[str, float], message: str) -> None:
+def test_bad_options(name: str, options: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         mb.learners.make(name, case("rps"), concept="cce", episodes=10, **options)
 

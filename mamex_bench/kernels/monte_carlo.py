@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from mamex_bench.kernels._jit import jit
 from mamex_bench.kernels.layers import Layers
+from mamex_bench.kernels.rewards import pay
 from mamex_bench.kernels.simulate import draw, episode
 
 Floats = NDArray[np.float64]
@@ -23,24 +24,21 @@ def play_once(
     uniforms: Floats,
     states: Ints,
     actions: Ints,
+    rewards: Floats,
     earned: Floats,
 ) -> None:
     """One episode of a joint action table (N,); writes every agent's return to earned (n,).
 
-    reward (n, N, A); uniforms (H+1,), or (H+1 + n H,) when `reward` holds the means of 0/1 rewards:
-    first state, transitions, rewards agent by agent. states (H+1,), actions (H,): scratch.
+    reward (n, N, A); uniforms as an episode takes them: first state, transitions, and rewards where
+    these are random. states (H+1,), actions (H,), rewards (n, H): of the episode, written too.
     """
     H = actions.shape[0]
     episode(layers, cumulative, cumulative_initial, table, uniforms[: H + 1], states, actions)
-    random = uniforms.shape[0] > H + 1
+    pay(reward, states, actions, uniforms[H + 1 :], rewards)
     for i in range(earned.shape[0]):
-        total = 0.0
+        earned[i] = 0.0
         for h in range(H):
-            r = reward[i, states[h], actions[h]]
-            if random:
-                r = 1.0 if uniforms[H + 1 + i * H + h] < r else 0.0
-            total += r
-        earned[i] = total
+            earned[i] += rewards[i, h]
 
 
 @jit
@@ -66,6 +64,7 @@ def play_until_due(
     H = layers.first.shape[0] - 2
     states = np.empty(H + 1, np.int64)
     actions = np.empty(H, np.int64)
+    rewards = np.empty((n, H))
     earned = np.empty(n)
     for k in range(draws.shape[0]):
         pi = draw(profile, draws[k, 0])
@@ -78,6 +77,7 @@ def play_until_due(
             draws[k, 1:],
             states,
             actions,
+            rewards,
             earned,
         )
         plays[pi] += 1

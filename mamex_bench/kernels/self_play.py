@@ -96,9 +96,7 @@ def combine(own: Floats, counts: Ints, joint: Floats) -> None:
 def learn(
     losses: Floats,
     counts: Ints,
-    rates: Floats,
     implicit: Floats,
-    floor: float,
     swap: bool,
     own: Floats,
     policy: int,
@@ -109,15 +107,14 @@ def learn(
     External: L(v) += loss / (p(v) + implicit_i) for the policy v that was played. Swap: row b gets
     p(b) times that, the loss for which it answers.
     """
-    begin, first, left, rest = losses.shape[0], own.shape[0], policy, 0
+    begin, first, left = losses.shape[0], own.shape[0], policy
     for i in range(counts.shape[0] - 1, -1, -1):
         m = counts[i]
         rows = m if swap else 1
         begin -= rows * m
         first -= m
-        rest = left // m
-        v = left - rest * m
-        left = rest
+        v = left % m
+        left //= m
         estimate = loss[i] / (own[first + v] + implicit[i])
         for b in range(rows):
             losses[begin + b * m + v] += estimate * own[first + b] if swap else estimate
@@ -149,6 +146,7 @@ def self_play(
     H = layers.first.shape[0] - 2
     states = np.empty(H + 1, np.int64)
     actions = np.empty(H, np.int64)
+    rewards = np.empty((n, H))
     loss = np.empty(n)
     own = np.empty(counts.sum())
     sums = np.empty(M)
@@ -173,8 +171,9 @@ def self_play(
             draws[k, 1:],
             states,
             actions,
+            rewards,
             loss,
         )
         for i in range(n):
             loss[i] = (high[i] - loss[i]) / span[i]
-        learn(losses, counts, rates, implicit, floor, swap, own, policy, loss)
+        learn(losses, counts, implicit, swap, own, policy, loss)

@@ -8,6 +8,7 @@ the known rewards allow ([0, H] where rewards are random).
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from time import perf_counter
 
 import numpy as np
@@ -24,6 +25,23 @@ from mamex_bench.model.profiles import ClassProfile, Profile
 from mamex_bench.model.simulator import Simulator
 
 NEVER = np.iinfo(np.int64).max
+
+
+def number(value: object, name: str, valid: Callable[[float], bool], expected: str) -> float:
+    """An option as a float, or InputError that says what was expected."""
+    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
+        real = float(value)
+        if np.isfinite(real) and valid(real):
+            return real
+    raise InputError(f"{name} is {value!r}: expected {expected}")
+
+
+def positive(value: object, name: str) -> float:
+    return number(value, name, lambda x: x > 0.0, "a positive number")
+
+
+def at_least_one(value: object, name: str) -> float:
+    return number(value, name, lambda x: x >= 1.0, "a number of at least 1")
 
 
 def extreme_returns(game: Game, rewards: Floats) -> tuple[Floats, Floats]:

@@ -21,8 +21,7 @@ from math import ceil
 
 import numpy as np
 
-from mamex_bench.errors import InputError
-from mamex_bench.learners._monte_carlo import MonteCarlo
+from mamex_bench.learners._monte_carlo import MonteCarlo, at_least_one, positive
 from mamex_bench.model._arrays import Floats
 from mamex_bench.model.instance import Instance
 
@@ -34,12 +33,8 @@ class EpsilonGreedy(MonteCarlo):
         self, instance: Instance, concept: str, episodes: int, scale: float, growth: float
     ) -> None:
         super().__init__(instance, concept, episodes, "epsilon_greedy")
-        if isinstance(scale, bool) or not (scale > 0.0 and np.isfinite(scale)):
-            raise InputError(f"scale is {scale!r}: expected a positive number")
-        if isinstance(growth, bool) or not (growth >= 1.0 and np.isfinite(growth)):
-            raise InputError(f"growth is {growth!r}: expected a number of at least 1")
-        self.scale = scale
-        self.growth = growth
+        self.scale = positive(scale, "scale")
+        self.growth = at_least_one(growth, "growth")
 
     def decide(self) -> tuple[Floats, int]:
         k = self.episode + 1

@@ -76,8 +76,7 @@ class Exp3SelfPlay(PolicyGame):
     def choose(self) -> Profile:
         if self._profile is None:
             joint = np.empty(self.instance.policies.size)
-            args = self.losses, self.counts, self.rates, FLOOR, self.swap, self._own
-            kernel.mix(*args)
+            kernel.mix(self.losses, self.counts, self.rates, FLOOR, self.swap, self._own)
             kernel.combine(self._own, self.counts, joint)
             self._profile = self._product(joint)
         return self._profile
@@ -88,9 +87,7 @@ class Exp3SelfPlay(PolicyGame):
         kernel.learn(
             self.losses,
             self.counts,
-            self.rates,
             self.implicit,
-            FLOOR,
             self.swap,
             self._own,
             policy,

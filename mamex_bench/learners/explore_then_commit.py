@@ -22,8 +22,7 @@ from math import ceil
 
 import numpy as np
 
-from mamex_bench.errors import InputError
-from mamex_bench.learners._monte_carlo import MonteCarlo
+from mamex_bench.learners._monte_carlo import MonteCarlo, number
 from mamex_bench.model._arrays import Floats
 from mamex_bench.model.instance import Instance
 
@@ -33,8 +32,7 @@ class ExploreThenCommit(MonteCarlo):
 
     def __init__(self, instance: Instance, concept: str, episodes: int, share: float) -> None:
         super().__init__(instance, concept, episodes, "explore_then_commit")
-        if isinstance(share, bool) or not 0.0 < share <= 1.0:
-            raise InputError(f"share is {share!r}: expected a number above 0 and at most 1")
+        share = number(share, "share", lambda x: 0.0 < x <= 1.0, "above 0 and at most 1")
         self.exploring = ceil(share * self.episodes)
 
     def decide(self) -> tuple[Floats, int]:

@@ -36,8 +36,7 @@ from math import ceil, log, sqrt
 
 import numpy as np
 
-from mamex_bench.errors import InputError
-from mamex_bench.learners._monte_carlo import MonteCarlo
+from mamex_bench.learners._monte_carlo import MonteCarlo, at_least_one, number, positive
 from mamex_bench.model._arrays import Floats
 from mamex_bench.model.instance import Instance
 
@@ -65,19 +64,14 @@ class MonteCarloUCB(MonteCarlo):
         failure: float,
     ) -> None:
         super().__init__(instance, concept, episodes, name)
-        if isinstance(scale, bool) or not (scale > 0.0 and np.isfinite(scale)):
-            raise InputError(f"scale is {scale!r}: expected a positive number")
-        if isinstance(growth, bool) or not (growth >= 1.0 and np.isfinite(growth)):
-            raise InputError(f"growth is {growth!r}: expected a number of at least 1")
-        if not 0.0 < failure < 1.0:
-            raise InputError(f"failure is {failure!r}: expected a probability between 0 and 1")
+        scale, self.growth = positive(scale, "scale"), at_least_one(growth, "growth")
+        probable = "a probability between 0 and 1"
+        failure = number(failure, "failure", lambda x: 0.0 < x < 1.0, probable)
         n, M = self.sums.shape
         iota = log(2 * n * M * self.episodes / failure)
         self.widths = scale * (self.high - self.low) * sqrt(iota / 2.0)
-        self.growth = growth
         self.optimistic = np.repeat(self.high[:, None], M, axis=1)
         self.due[:] = 1
-        self._slack = np.zeros(n)
 
     def decide(self) -> tuple[Floats, int]:
         for pi in np.flatnonzero(self.plays >= self.due):
