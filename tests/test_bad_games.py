@@ -299,3 +299,16 @@ def test_environments_out_of_order(env: type[Walk], message: str) -> None:
 def test_options_of_pettingzoo(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         mb.catalogue.from_pettingzoo(Walk(), **{"horizon": 2, **options})
+
+
+def test_units_and_counts_of_actions_are_checked_by_type_and_size():
+    P, r = np.ones((1, 1, 1, 1)), np.zeros((1, 1, 1, 1))
+    with pytest.raises(InputError, match="units is 3: expected Units"):
+        mb.MarkovGame(P, r, (1,), units=3)
+    with pytest.raises(InputError, match="expected the product of action_counts"):
+        mb.MarkovGame(P, r, (2,) * 64)
+
+
+def test_a_certificate_of_another_family_is_refused():
+    with pytest.raises(InputError, match="is no member of needle"):
+        mb.catalogue.certify("needle", mb.catalogue.make("random_game"))

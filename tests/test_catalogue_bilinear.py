@@ -128,7 +128,7 @@ def test_known_norms_hold(name, parameters):
             {"states": 4, "signals": 2},
         ),
         ("noise is 1.1: expected a number in [0, 1]", "linear_qv", {"noise": 1.1}),
-        ("factors is 10: expected at most 9, for 1,024 states", "factored", {"factors": 10}),
+        ("factors is 10: expected at most 9", "factored", {"factors": 10}),
         ("factors is 1: expected at least 2", "factored", {"factors": 1}),
         ("unknown is 4: expected at most factors = 3", "factored", {"unknown": 4}),
         ("horizon is 1: expected at least 2", "factored", {"horizon": 1}),

@@ -87,7 +87,10 @@ def certify(name: str, instance: Instance) -> list[Check]:
     measure = getattr(REGISTRY.load(name), "certify", None)
     if not isinstance(instance, Instance):
         raise InputError(f"instance is {instance!r}: expected an Instance of the family {name}")
-    return [] if measure is None else list(measure(instance))
+    try:
+        return [] if measure is None else list(measure(instance))
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"instance {instance.name!r} is no member of {name}: {error}") from error
 
 
 def load(

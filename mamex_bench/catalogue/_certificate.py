@@ -38,6 +38,11 @@ class Check:
 
     def __str__(self) -> str:
         verdict = "holds" if self.holds else "FAILS"
-        return (
-            f"{self.statement}: {self.measured:.6g} {self.relation} {self.claimed:.6g}, {verdict}"
-        )
+        return f"{self.statement}: {self.comparison}, {verdict}"
+
+    @property
+    def comparison(self) -> str:
+        """The numbers side by side, with the rounding allowed where it is made use of."""
+        numbers = f"{self.measured:.6g} {self.relation} {self.claimed:.6g}"
+        used = self.measured != self.claimed and abs(self.measured - self.claimed) <= self.tolerance
+        return f"{numbers} within {self.tolerance:.0e}" if used else numbers

@@ -106,7 +106,9 @@ def make(
     m, u = at_least(factors, p, "factors"), positive_integer(unknown, "unknown")
     H, F = at_least(horizon, 2, "horizon"), positive_integer(models, "models")
     if m > FACTOR_LIMIT:
-        raise InputError(f"factors is {m}: expected at most {FACTOR_LIMIT}, for {2**m:,} states")
+        raise InputError(
+            f"factors is {m}: expected at most {FACTOR_LIMIT}, for 2^{FACTOR_LIMIT} states"
+        )
     if u > m:
         raise InputError(f"unknown is {u}: expected at most factors = {m}")
     if np.shape(distance) != (2,) or not 0.0 < distance[0] <= distance[1] < 1.0:

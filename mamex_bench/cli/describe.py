@@ -74,8 +74,7 @@ def _certificate(name: str, instance: Instance) -> bool:
         print("  none: this family proves nothing about its members")
     for check in checks:
         verdict = "holds" if check.holds else "FAILS"
-        numbers = f"{check.measured:.6g} {check.relation} {check.claimed:.6g}"
-        print(hanging(f"  {verdict}  ", f"{check.statement}: {numbers}"))
+        print(hanging(f"  {verdict}  ", f"{check.statement}: {check.comparison}"))
     return all(check.holds for check in checks)
 
 
@@ -90,6 +89,8 @@ def _distribution(game: Game) -> str:
     possible = np.flatnonzero(game.initial)
     if possible.size == 1:
         return f"state {possible[0]}"
+    if possible.size > 1 and np.ptp(game.initial[possible]) <= 1e-12:
+        return f"uniform over {possible.size:,}"
     if possible.size > _FIRST:
         return f"random, {possible.size:,} are possible"
     return ", ".join(f"state {s} with probability {game.initial[s]:.4g}" for s in possible)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -124,7 +125,7 @@ class Game(ABC):
     @cached_property
     def strides(self) -> Ints:
         """(n,): joint action = sum_i strides[i] * action_i."""
-        tails = [int(np.prod(self.action_counts[i + 1 :])) for i in range(self.agents)]
+        tails = [math.prod(self.action_counts[i + 1 :]) for i in range(self.agents)]
         return frozen(np.array(tails, dtype=np.int64))
 
     @cached_property
@@ -186,7 +187,9 @@ class Game(ABC):
         expect_shape(start, "initial", (first_states,), "one entry per first state")
         stochastic(start, "initial")
         n = len(action_counts)
-        own = units or Units(np.ones(n), np.zeros(n))
+        own = Units(np.ones(n), np.zeros(n)) if units is None else units
+        if not isinstance(own, Units):
+            raise InputError(f"units is {units!r}: expected Units(scale, offset)")
         scale, offset = floats(own.scale, "units.scale", 1), floats(own.offset, "units.offset", 1)
         expect_shape(scale, "units.scale", (n,), "(n,)")
         expect_shape(offset, "units.offset", (n,), "(n,)")
@@ -236,7 +239,7 @@ class MarkovGame(Game):
         P = floats(transition, "transition", 4)
         r = floats(reward, "reward", 4)
         H, S, A, _ = P.shape
-        if int(np.prod(counts)) != A:
+        if math.prod(counts) != A:
             raise InputError(
                 f"transition has {A} joint actions: expected the product of action_counts {counts}"
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -73,7 +74,7 @@ class LayeredGame(Game):
             raise InputError(
                 "layer_offsets must begin with 0 and increase: expected (H+1,), no layer empty"
             )
-        N, A = int(offsets[-1]), int(np.prod(counts))
+        N, A = int(offsets[-1]), math.prod(counts)
         r = floats(reward, "reward", 3)
         expect_shape(r, "reward", (len(counts), N, A), "(n, N, A)")
         rows = whole(indptr, "indptr", 1)

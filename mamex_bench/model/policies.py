@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -61,7 +62,7 @@ class PurePolicies:
     @property
     def size(self) -> int:
         """Number of joint pure policies."""
-        return int(np.prod(self.counts))
+        return math.prod(self.counts)
 
     @cached_property
     def stacked(self) -> Ints:
