@@ -25,6 +25,7 @@ def evidence(values, eta, sign):
         layers=ONE_CELL.layers,
         values=sign * values,
         log_loss=np.zeros((1, F)),
+        reward_loss=np.empty((0, 0, 2, F)),
         losses=np.zeros(F),
         errors=np.zeros(F),
         spread=np.full((F, F), np.nan),

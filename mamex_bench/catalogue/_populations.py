@@ -76,6 +76,7 @@ from mamex_bench.model.unrestricted import (
 )
 
 JOINT_LIMIT = 10_000_000  # joint policies of a class
+LEAF_LIMIT = 4096  # leaves of a tree, where fewer policies exist than were asked for
 SAMPLES = 2  # samples in the pool, in multiples of the size
 SOURCE = "computed: catalogue/_populations"
 
@@ -135,10 +136,11 @@ def closure(
             f"size is {size}: {most:,} policies for each of {game.agents} agents are more than "
             f"{JOINT_LIMIT:,} joint policies"
         )
-    size = most
     concept_code(concept)
     found = backward_induction(game, concept)
-    maker = _Maker(game, size, concept, seed, limit, found)
+    # Joint policies may outnumber those of one agent, but a tree beyond this is no small class.
+    leaves = min(size, max(most, LEAF_LIMIT))
+    maker = _Maker(game, most, leaves, concept, seed, limit, found)
     first = maker.trees()
     if first is not None and first.gap <= CLOSED:
         return first
@@ -168,6 +170,7 @@ class _Maker:
 
     game: Game
     size: int
+    leaves: int
     concept: str
     seed: int
     limit: int
@@ -247,7 +250,7 @@ class _Maker:
         if self.concept == "nash" or self.zero_sum:
             marginals, tables = [], []
             for i in range(game.agents):
-                leaves, exact = own_tree(game, self.joint(), i, self.size)
+                leaves, exact = own_tree(game, self.joint(), i, self.leaves)
                 if not exact:
                     return None
                 own, place = np.unique(
@@ -260,7 +263,7 @@ class _Maker:
             for weights in marginals[1:]:
                 distribution = distribution[..., None] * (weights / weights.sum())
             return self.finish(tables, distribution, "tree")
-        leaves, exact = joint_tree(game, self.joint(), self.size)
+        leaves, exact = joint_tree(game, self.joint(), self.leaves)
         if not exact:
             return None
         tables, places = [], []
