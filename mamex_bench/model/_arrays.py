@@ -54,7 +54,8 @@ def stochastic(array: Floats, name: str) -> None:
     if (error > ROW_TOLERANCE).any():
         where = tuple(int(k) for k in np.argwhere(error > ROW_TOLERANCE)[0])
         total = array[where].sum()
-        raise InputError(f"{name}{list(where)} sums to {total:.12g}: expected 1 within 1e-9")
+        place = f"{name}{list(where)}" if where else name
+        raise InputError(f"{place} sums to {total:.12g}: expected 1 within 1e-9")
 
 
 def _dimensions(array: NDArray[Any], name: str, allowed: tuple[int, ...]) -> None:
