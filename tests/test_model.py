@@ -96,7 +96,7 @@ def put(where, value):
             "initial has shape (2,): expected one entry per first state = (3,)",
             {"initial": np.full(2, 0.5)},
         ),
-        ("initial[] sums to 1.33333333333", {"initial": put(0, 2 / 3)}),
+        ("initial sums to 1.33333333333", {"initial": put(0, 2 / 3)}),
         (
             "4 joint actions: expected the product of action_counts (2, 3)",
             {"action_counts": (2, 3)},
@@ -409,7 +409,7 @@ def test_the_value_bound_covers_every_model():
             lambda: ClassProfile(PurePolicies([tables()]), np.ones(3) / 3, "ce"),
         ),
         (
-            "distribution[] sums to 2",
+            "distribution sums to 2",
             lambda: ClassProfile(PurePolicies([tables()]), np.ones(2), "ce"),
         ),
         (

@@ -88,7 +88,7 @@ def _judge(suite: str, cell: Cell, bounds: BoundArrays) -> Verdict:
     }
     if bound >= trivial:
         since = bounds.nonvacuous_from
-        speaks = "nothing at any K up to 1e12" if since is None else f"more from K = {since:,.0f} on"
+        speaks = "nothing up to 1e12 either" if since is None else f"more from K = {since:,.0f} on"
         words = f"the bound says nothing at K = {K} (with eta tuned to K it says {speaks})"
         return of_cell(cell, CLAIM, VACUOUS, f"{words}: {measured}", numbers, cell.expected)
     status, words = _status(cell, [total, *each])
