@@ -11,7 +11,7 @@ side minus the double sum over mu. (The burn-in constant 6 is a parameter.)
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -321,6 +321,11 @@ def bracket_agent(
     discrepancy: Discrepancy, episodes: int, horizon: int, burn_in: float
 ) -> AgentBracket:
     """One agent's interval."""
+    # Rounding that its own policy does not reveal is no error.
+    noise = (discrepancy.own == 0.0) & (discrepancy.errors > 0.0)
+    noise &= discrepancy.errors <= _potential.ROUNDING
+    if noise.any():
+        discrepancy = replace(discrepancy, errors=np.where(noise, 0.0, discrepancy.errors))
     burn = burn_in * horizon
     grid = horizon * np.geomspace(0.06, 600.0, GRID_POINTS)
     witness = _lower.search(discrepancy, grid, episodes, burn)

@@ -175,9 +175,10 @@ def _estimation(subject: Subject, form: str = "offset", concept: str = "cce") ->
 
 
 def _constrained(subject: Subject) -> tuple[Ends, Ends]:
-    # gamma = 1 and eps = 1/2 are the measure's defaults.
-    low, high = _estimation(subject)
-    return _estimation(subject, "constrained"), (low + 0.25, high + 0.25)
+    # gamma = 1 and eps = 1/2 are the measure's defaults. Where no model is near, the constrained
+    # form is a supremum over none, which counts as 0.
+    low, high = (max(0.0, end + 0.25) for end in _estimation(subject))
+    return _estimation(subject, "constrained"), (low, high)
 
 
 def _points(subject: Subject) -> tuple[Ends, Ends]:
@@ -364,7 +365,7 @@ RELATIONS: tuple[Relation, ...] = (
     Relation(
         "constrained_below_offset",
         "decision_estimation(constrained, eps)",
-        "decision_estimation(offset, gamma) + gamma eps^2",
+        "max(0, decision_estimation(offset, gamma) + gamma eps^2)",
         "take q = p: Foster et al. 2023 (arXiv 2305.00684), section 2",
         "proved",
         _constrained,

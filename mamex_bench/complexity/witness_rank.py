@@ -75,7 +75,12 @@ def measure(
     error_ranks = np.array([[each.rank for each in own] for own in factored]).max(axis=0)
     triangle = np.zeros((2, 0), dtype=np.int64)
     if any(_some_hidden(W) for W in misfits):
-        triangles = [_triangle(own, W) for own, W in zip(own_errors(plain, hypotheses), misfits)]
+        # One agent at a time: a triangle over several is no submatrix of any agent's.
+        triangles = [
+            _triangle(own, W)
+            for agent in range(plain.game.agents)
+            for own, W in zip(own_errors(plain, agent, hypotheses), misfits)
+        ]
         triangle = max(triangles, key=lambda pairs: pairs.shape[1])
     upper = np.minimum(misfit_ranks, error_ranks)
     names = np.where(misfit_ranks <= error_ranks, "misfit", "Bellman error")
@@ -106,16 +111,14 @@ def misfit_matrices(
     return out
 
 
-def own_errors(instance: Instance, hypotheses: str | None) -> list[Floats]:
-    """Per step (M, F): max_i |E_B(q; f, q)|."""
+def own_errors(instance: Instance, agent: int, hypotheses: str | None) -> list[Floats]:
+    """Per step (M, F): |E_B(q; f, q)| of one agent."""
     game, rolls = instance.dense, state_action_occupancies(instance)
     F = finite_models(instance, hypotheses, "the witness rank").size
     out = [np.zeros((rolls.shape[1], F)) for _ in range(game.horizon)]
-    for agent in range(game.agents):
-        for members, steps in residual_blocks(instance, agent, hypotheses):
-            for h, b in enumerate(steps):
-                mean = np.abs(np.einsum("fpc,pc->pf", b, rolls[h, members]))
-                out[h][members] = np.maximum(out[h][members], mean)
+    for members, steps in residual_blocks(instance, agent, hypotheses):
+        for h, b in enumerate(steps):
+            out[h][members] = np.abs(np.einsum("fpc,pc->pf", b, rolls[h, members]))
     return out
 
 

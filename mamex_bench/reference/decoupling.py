@@ -80,11 +80,12 @@ class Definition:
             differences = (np.sqrt(P[1:]) - np.sqrt(P[0])) ** 2
             squares = 0.5 * np.add.reduceat(differences, rows.starts[:-1], axis=1)
             if game.random_rewards:
-                # Jointly with the rewards: the affinities of independent parts multiply.
+                # Jointly with the rewards: 1 - D^2 = prod_j (1 - D_j^2) over independent parts,
+                # without the cancellation that 1 - (something near 1) has.
                 p, q = means[1:], means[:1]
-                affinity = (np.sqrt(p * q) + np.sqrt((1.0 - p) * (1.0 - q))).prod(axis=1)
-                affinity[(p == q).all(axis=1)] = 1.0
-                squares = 1.0 - (1.0 - squares) * affinity.reshape(classes.size, -1)
+                gaps = (np.sqrt(p) - np.sqrt(q)) ** 2 + (np.sqrt(1 - p) - np.sqrt(1 - q)) ** 2
+                for own in np.moveaxis(0.5 * gaps, 1, 0):
+                    squares = squares + own.reshape(classes.size, -1) * (1.0 - squares)
             self.table = self.data @ self._heard(squares).T
         elif isinstance(classes, ValueClass):
             f = classes.per_agent[agent].reshape(-1, *self.reward.shape)
