@@ -127,7 +127,7 @@ def parts():
         ),
         ("action_counts is empty", {"action_counts": []}),
         ("initial has shape (2,): expected one entry per first state", {"initial": [0.5, 0.5]}),
-        ("initial[] sums to 0.5", {"initial": [0.5]}),
+        ("initial sums to 0.5", {"initial": [0.5]}),
         ("units.scale has shape (2,)", {"units": Units(np.ones(2), np.zeros(2))}),
     ],
 )
