@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
-import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mamex_bench import content
-from mamex_bench.errors import InputError
 from mamex_bench.experiments import atlas_answers as answers
 from mamex_bench.experiments.atlas import Atlas, Sweep
 from mamex_bench.reporting import (
@@ -19,11 +15,10 @@ from mamex_bench.reporting import (
     atlas_question_tables,
     atlas_tables,
     atlas_words,
-    document,
 )
-from mamex_bench.reporting.document import FORMATS, Document, Illustration
-from mamex_bench.reporting.tables import Table, key_values
-from mamex_bench.reporting.wording import duration, markdown, number, slug
+from mamex_bench.reporting.page import FORMATS, Page, check_formats, code_block
+from mamex_bench.reporting.tables import key_values
+from mamex_bench.reporting.wording import duration, number, slug
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,36 +34,16 @@ def write_atlas(
 
     Raises InputError for an unknown format, or when the extra `report` is not installed.
     """
-    unknown = [name for name in formats if name not in FORMATS]
-    if unknown or not formats:
-        raise InputError(f"report formats are {', '.join(FORMATS)}; got {list(formats)}")
-    document._require_extra()
-    page = AtlasDocument(atlas)
-    target = Path(output_dir)
-    put = document._put
-    with tempfile.TemporaryDirectory(prefix="mamex-bench-") as scratch:
-        work = Path(scratch)
-        page.draw(work / "figures")
-        written = []
-        if "html" in formats:
-            written.append(put(target / "atlas.html", page.html(work).encode()))
-        if "pdf" in formats:
-            written.append(put(target / "atlas.pdf", page.pdf(work)))
-        for path in sorted((work / "figures").glob("*.pdf")):
-            written.append(put(target / "figures" / path.name, path.read_bytes()))
-    for table in page.tables.values():
-        for suffix, text in ((".md", table.to_markdown()), (".tex", table.to_latex())):
-            written.append(put(target / "tables" / f"{table.slug}{suffix}", text.encode()))
-    return written
+    check_formats(formats)
+    return AtlasDocument(atlas).write("atlas", output_dir, formats)
 
 
-class AtlasDocument(Document):
-    """Everything that an atlas shows; drawing and rendering are those of a report."""
+class AtlasDocument(Page):
+    """All that an atlas shows: its tables, its figures, and the Markdown that orders them."""
 
     def __init__(self, atlas: Atlas) -> None:
+        super().__init__()
         self.atlas = atlas
-        self.tables: dict[str, Table] = {}
-        self.figures: dict[str, Illustration] = {}
         for table in atlas_tables.everything(atlas):
             self._table(table)
         self._neighbours = [name for name in self.tables if name.startswith("neighbours-")]
@@ -166,23 +141,9 @@ class AtlasDocument(Document):
 
     def markdown(self) -> str:
         """The one source of both formats, in pandoc's Markdown."""
-        import jinja2
-
-        environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(content.find("reports")),
-            variable_start_string="<<",
-            variable_end_string=">>",
-            block_start_string="<%",
-            block_end_string="%>",
-            comment_start_string="<#",
-            comment_end_string="#>",
-            undefined=jinja2.StrictUndefined,
-            keep_trailing_newline=True,
-            autoescape=False,
-        )
-        environment.filters["md"] = markdown
         atlas, plan = self.atlas, self.atlas.plan
-        text = environment.get_template("atlas.md").render(
+        return self.fill(
+            "atlas.md",
             title=plan.title,
             suite=plan.name,
             description=plan.description,
@@ -197,14 +158,8 @@ class AtlasDocument(Document):
             several=atlas_words.several(atlas),
             unbounded=atlas_words.unbounded(atlas),
             regret=atlas_words.regret(atlas),
-            code=document._code_block(plan.text, "toml"),
-            table=lambda name: (
-                self.tables[name].to_markdown(anchored=True) if name in self.tables else ""
-            ),
-            figure=lambda name: document._figure_markdown(self.figures[name]),
-            has=lambda name: name in self.figures or name in self.tables,
+            code=code_block(plan.text, "toml"),
         )
-        return re.sub(r"\n{3,}", "\n\n", text)
 
 
 def _law_caption(atlas: Atlas, sweep: Sweep) -> str:

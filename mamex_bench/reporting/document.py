@@ -1,23 +1,14 @@
-"""The document: results -> one Markdown source -> self-contained HTML and PDF, tables and figures.
-
-Jinja2 fills `reports/report.md`; pandoc turns that one source into HTML with MathML and into Typst,
-which is compiled to PDF. Output does not depend on time or place: the same results give the same
-bytes.
-"""
+"""The report on a suite: which tables and figures it has, and in what order."""
 
 from __future__ import annotations
 
 import os
-import re
-import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from mamex_bench import content
-from mamex_bench.errors import InputError
 from mamex_bench.reporting import (
     captions,
     comparison,
@@ -29,23 +20,11 @@ from mamex_bench.reporting import (
     tables,
 )
 from mamex_bench.reporting.estimates import families_of_groups, worst_of_groups
-from mamex_bench.reporting.wording import has_data, markdown, slug
+from mamex_bench.reporting.page import FORMATS, Page, check_formats, code_block
+from mamex_bench.reporting.wording import has_data, slug
 from mamex_bench.runs.results import Cell, InstanceRecord, Results
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-FORMATS = ("html", "pdf")
 _MANY = 12  # learners beyond which the map of the comparison stands for the overview
-
-
-@dataclass(frozen=True)
-class Illustration:
-    """A figure to be drawn when it is needed, with its caption."""
-
-    slug: str
-    caption: str
-    draw: Callable[[], Figure]
 
 
 def write_report(
@@ -80,36 +59,17 @@ def write_report_from(
     Raises:
         InputError: an unknown format, or the extra `report` is not installed.
     """
-    unknown = [name for name in formats if name not in FORMATS]
-    if unknown or not formats:
-        raise InputError(f"report formats are {', '.join(FORMATS)}; got {list(formats)}")
-    _require_extra()
-    document = Document(results)
-    target = Path(output_dir)
-    with tempfile.TemporaryDirectory(prefix="mamex-bench-") as scratch:
-        work = Path(scratch)
-        document.draw(work / "figures")
-        written = []
-        if "html" in formats:
-            written.append(_put(target / "report.html", document.html(work).encode()))
-        if "pdf" in formats:
-            written.append(_put(target / "report.pdf", document.pdf(work)))
-        for path in sorted((work / "figures").glob("*.pdf")):
-            written.append(_put(target / "figures" / path.name, path.read_bytes()))
-    for table in document.tables.values():
-        for suffix, text in ((".md", table.to_markdown()), (".tex", table.to_latex())):
-            written.append(_put(target / "tables" / f"{table.slug}{suffix}", text.encode()))
-    return written
+    check_formats(formats)
+    return Document(results).write("report", output_dir, formats)
 
 
-class Document:
+class Document(Page):
     """Everything one report shows: its tables, its figures, and the Markdown that orders them."""
 
     def __init__(self, results: Results) -> None:
+        super().__init__()
         self.results = results
         self.styles = style.learner_styles([(c.learner, c.learner_name) for c in results.cells])
-        self.tables: dict[str, tables.Table] = {}
-        self.figures: dict[str, Illustration] = {}
         self._claims = self._add_verdicts()
         self._across()
         self._comparison = comparison.section(results, self.styles, self._table, self._figure)
@@ -121,17 +81,6 @@ class Document:
         )
 
     # ----- parts ---------------------------------------------------------------------------------
-
-    def _table(self, table: tables.Table) -> str | None:
-        """Keep a table if it has rows; its slug, or None."""
-        if not table.rows:
-            return None
-        self.tables[table.slug] = table
-        return table.slug
-
-    def _figure(self, name: str, caption: str, draw: Callable[[], Figure]) -> str:
-        self.figures[name] = Illustration(name, caption, draw)
-        return name
 
     def _add_verdicts(self) -> list[dict[str, Any]]:
         results = self.results
@@ -260,24 +209,9 @@ class Document:
 
     def markdown(self) -> str:
         """The one source of both formats, in pandoc's Markdown."""
-        import jinja2
-
-        environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(content.find("reports")),
-            variable_start_string="<<",
-            variable_end_string=">>",
-            block_start_string="<%",
-            block_end_string="%>",
-            comment_start_string="<#",
-            comment_end_string="#>",
-            undefined=jinja2.StrictUndefined,
-            keep_trailing_newline=True,
-            autoescape=False,
-        )
-        environment.filters["md"] = markdown
-        environment.filters["formula"] = lambda text: tables.entry_markdown(tables.Formula(text))
         results = self.results
-        text = environment.get_template("report.md").render(
+        return self.fill(
+            "report.md",
             title=results.title or results.suite,
             suite=results.suite,
             description=results.description,
@@ -290,36 +224,8 @@ class Document:
             groups=self._groups,
             instances=self._instances,
             theory=render.theory_pages(),
-            suite_code=_code_block(results.suite_text, "toml"),
-            table=lambda name: (
-                self.tables[name].to_markdown(anchored=True) if name in self.tables else ""
-            ),
-            figure=lambda name: _figure_markdown(self.figures[name]),
-            has=lambda name: name in self.figures or name in self.tables,
+            suite_code=code_block(results.suite_text, "toml"),
         )
-        return re.sub(r"\n{3,}", "\n\n", text)
-
-    def draw(self, folder: Path) -> None:
-        """Draw every figure into `folder`, as SVG and as PDF."""
-        folder.mkdir(parents=True, exist_ok=True)
-        for illustration in self.figures.values():
-            with style.paper_style():
-                figure = illustration.draw()
-                for suffix, metadata in (
-                    ("svg", {"Date": None, "Creator": None}),
-                    ("pdf", {"CreationDate": None, "Creator": None, "Producer": None}),
-                ):
-                    path = folder / f"{illustration.slug}.{suffix}"
-                    figure.savefig(path, metadata=metadata)
-
-    def html(self, work: Path) -> str:
-        """One HTML page that needs no other file; figures are read from `work`/figures."""
-        titles = {name: figure.caption for name, figure in self.figures.items()}
-        return render.html(self.markdown(), work / "figures", titles)
-
-    def pdf(self, work: Path) -> bytes:
-        """The PDF; figures are read from `work`/figures."""
-        return render.pdf(self.markdown(), work)
 
 
 def _by_concept(cells: Sequence[Cell], instances: Sequence[str]) -> list[tuple[str, list[Cell]]]:
@@ -327,36 +233,3 @@ def _by_concept(cells: Sequence[Cell], instances: Sequence[str]) -> list[tuple[s
     own = [cell for cell in cells if cell.instance in instances and has_data(cell)]
     concepts = dict.fromkeys(cell.concept for cell in own)
     return [(name, [cell for cell in own if cell.concept == name]) for name in concepts]
-
-
-def _figure_markdown(illustration: Illustration) -> str:
-    caption = markdown(illustration.caption)
-    return f"![{caption}](figures/{illustration.slug}){{#fig:{illustration.slug} width=100%}}\n"
-
-
-def _code_block(text: str, language: str) -> str:
-    fence = "`" * max([3, *(len(run) + 1 for run in re.findall(r"`+", text))])
-    return f"{fence} {language}\n{text.rstrip()}\n{fence}\n"
-
-
-def _put(path: Path, data: bytes) -> Path:
-    """Write under a temporary name, then rename: never half a file under the real name."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = tempfile.NamedTemporaryFile(dir=path.parent, delete=False)  # noqa: SIM115
-    with handle:
-        handle.write(data)
-    os.chmod(handle.name, 0o644)
-    os.replace(handle.name, path)
-    return path
-
-
-def _require_extra() -> None:
-    """Raise a clear InputError when the extra `report` is not installed."""
-    from importlib.util import find_spec
-
-    absent = [n for n in ("seaborn", "jinja2", "pypandoc", "typst") if find_spec(n) is None]
-    if absent:
-        raise InputError(
-            f"a report needs {', '.join(absent)}: install them with "
-            "pip install 'mamex-bench[report]'"
-        )
