@@ -35,7 +35,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,7 +42,8 @@ from typing import Any
 
 from mamex_bench import catalogue, content, learners
 from mamex_bench.errors import InputError, SuiteError
-from mamex_bench.experiments._tables import Table, is_number, nearest, written
+from mamex_bench.experiments._files import check_distinct, find, text_of, values_of
+from mamex_bench.experiments._tables import Table, is_number, written
 from mamex_bench.model.concepts import CONCEPTS
 
 EXPECTATIONS = ("violated",)
@@ -162,21 +162,8 @@ def read_suite(path_or_name: str | os.PathLike[str]) -> Suite:
 
     Raises SuiteError, naming file, key and allowed values.
     """
-    path = Path(path_or_name)
-    if path.suffix != ".toml":
-        suites = content.suites()
-        if str(path_or_name) not in suites:
-            raise SuiteError(
-                f"unknown suite {str(path_or_name)!r}: expected a .toml file or one of "
-                f"{', '.join(suites)}{nearest(str(path_or_name), suites)}"
-            )
-        path = suites[str(path_or_name)]
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise SuiteError(f"no suite file {str(path)!r}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SuiteError(f"suite file {str(path)!r} cannot be read: {error}") from error
+    path = find(path_or_name, "suite", content.suites())
+    text = text_of(path, "suite")
     return parse_suite(text, _short(path), path.stem, path.parent)
 
 
@@ -192,11 +179,7 @@ def parse_suite(
     path: what messages call it. folder: where its relative file names start. files: by instance
     (without "@K"), the bytes of its file, when these are not to be read from there.
     """
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SuiteError(f"{path} is not valid TOML: {error}") from error
-    top = Table(path, "", values)
+    top = Table(path, "", values_of(text, path))
     title = top.string("title", name)
     description = top.string("description", "")
     episodes = top.whole("episodes", 1000)
@@ -208,10 +191,10 @@ def parse_suite(
     instances = [
         spec for table in instance_tables for spec in _instances(table, episodes, folder, files)
     ]
-    _distinct(path, "instance", [spec.id for spec in instances])
+    check_distinct(path, "instance", [spec.id for spec in instances])
     names = {spec.id for spec in instances} | {spec.group for spec in instances}
     specs = [_learner(table, names) for table in learner_tables]
-    _distinct(path, "learner", [spec.id for spec in specs])
+    check_distinct(path, "learner", [spec.id for spec in specs])
     for table, spec in zip(instance_tables, _first_of_groups(instances)):
         for learner in spec.learners or ():
             table.one_of("learners", learner, [each.id for each in specs])
@@ -346,12 +329,6 @@ def build(spec: InstanceSpec, path: str) -> Any:
                 raise InputError(str(error).replace(str(file), str(spec.file))) from error
     except InputError as error:
         raise SuiteError(f"{path}: [[instance]] {spec.id!r}: {error}") from error
-
-
-def _distinct(path: str, kind: str, ids: list[str]) -> None:
-    for id in ids:
-        if ids.count(id) > 1:
-            raise SuiteError(f"{path}: [[{kind}]]: {id!r} occurs twice, expected different ones")
 
 
 def _short(path: Path) -> str:
