@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mamex_bench.experiments.atlas import (
+from mamex_bench.experiments.atlas.data import (
     Atlas,
     Coefficient,
     GameRow,
@@ -14,7 +14,7 @@ from mamex_bench.experiments.atlas import (
     Sweep,
     SweepPoint,
 )
-from mamex_bench.experiments.atlas_plan import MeasureSpec, Plan, RegretSpec, SweepSpec
+from mamex_bench.experiments.atlas.specs import MeasureSpec, Plan, RegretSpec, SweepSpec
 
 NAN = float("nan")
 OTHER = MeasureSpec("other", "single_agent_decoupling", "other one", {})
@@ -58,16 +58,16 @@ def game(
         relations = (RelationRow("error_below_coefficient", outcome, f"{outcome}: 2 <= 1"),)
     return GameRow(
         id,
-        id,
-        {},
-        "models",
-        facts,
-        coefficient(ends, free),
-        {"other": reading("other", other)},
-        relations,
-        True if agents == 1 else None,
-        () if regret is None else (agents * 0.5 * regret,) * 3,
-        "" if regret is not None else "not asked for",
+        family=id,
+        parameters={},
+        coefficient=coefficient(ends, free),
+        hypotheses="models",
+        facts=facts,
+        readings={"other": reading("other", other)},
+        relations=relations,
+        verified=True if agents == 1 else None,
+        regret=() if regret is None else (agents * 0.5 * regret,) * 3,
+        regret_reason="" if regret is not None else "not asked for",
     )
 
 

@@ -12,9 +12,10 @@ from planted_atlas import game, planted, reading, sweep
 
 from mamex_bench.cli import main
 from mamex_bench.errors import InputError
-from mamex_bench.experiments.atlas import Atlas
-from mamex_bench.reporting import atlas_figures, atlas_tables, style
-from mamex_bench.reporting.atlas import AtlasDocument, write_atlas
+from mamex_bench.experiments.atlas.data import Atlas
+from mamex_bench.reporting import style
+from mamex_bench.reporting.atlas import figures, tables
+from mamex_bench.reporting.atlas.document import AtlasDocument, write_atlas
 
 GROWS, STAYS = [(1.0, 1.2), (2.0, 2.2), (4.0, 4.5)], [(3.0, 3.1)] * 3
 
@@ -116,13 +117,13 @@ def test_the_same_atlas_gives_the_same_bytes(atlas: Atlas, page: str, tmp_path: 
 def test_no_letter_is_smaller_than_seven_points(atlas: Atlas) -> None:
     from matplotlib.text import Text
 
-    figures = [atlas_figures.law(atlas, each) for each in atlas.sweeps[:3]]
-    figures += [
-        *(atlas_figures.coefficients(part) for part in atlas_figures.parts(atlas)),
-        atlas_figures.single(atlas),
-        atlas_figures.regret(atlas),
+    drawn = [figures.law(atlas, each) for each in atlas.sweeps[:3]]
+    drawn += [
+        *(figures.coefficients(part) for part in figures.parts(atlas)),
+        figures.single(atlas),
+        figures.regret(atlas),
     ]
-    for figure in figures:
+    for figure in drawn:
         texts = [text for text in figure.findobj(Text) if text.get_text().strip()]
         assert texts
         assert min(text.get_fontsize() for text in texts) >= style.SMALL
@@ -131,7 +132,7 @@ def test_no_letter_is_smaller_than_seven_points(atlas: Atlas) -> None:
 def test_labels_stay_outside_the_data(atlas: Atlas) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    figure = atlas_figures.law(atlas, atlas.sweeps[0])
+    figure = figures.law(atlas, atlas.sweeps[0])
     renderer = FigureCanvasAgg(figure).get_renderer()
     for axes in figure.axes:
         inside = axes.get_window_extent(renderer)
@@ -141,17 +142,17 @@ def test_labels_stay_outside_the_data(atlas: Atlas) -> None:
 
 
 def test_tables_say_what_was_found(atlas: Atlas) -> None:
-    rows = {row[0]: row for row in atlas_tables.coefficients(atlas).rows}
+    rows = {row[0]: row for row in tables.catalogue.coefficients(atlas).rows}
     assert rows["game_0"][5:8] == ("0.0200", "0.0260", "1.30")
     assert rows["pit|<b>"][8] == "∞"
     assert rows["lost"][5:8] == ("–", "–", "–")
-    reasons = atlas_tables.reasons(atlas).rows
+    reasons = tables.catalogue.reasons(atlas).rows
     assert ("coefficient", "no truth", "lost") in reasons
-    found = {row[0]: row for row in atlas_tables.relations(atlas).rows}
+    found = {row[0]: row for row in tables.relations.relations(atlas).rows}
     (counts,) = found.values()
     assert counts[3:6] == ("17", "0", "0")
     assert counts[6].text == "1"  # a counterexample is marked
-    laws = {row[0]: row for row in atlas_tables.laws(atlas).rows}
+    laws = {row[0]: row for row in tables.laws.laws(atlas).rows}
     assert laws["first"][4].startswith("0.9")
     assert laws["third"][4] == "–"
 
@@ -184,10 +185,10 @@ def test_the_command_tells_mistakes_in_one_sentence(arguments, message, capsys) 
 
 
 def test_the_command_measures_and_writes(tmp_path: Path, monkeypatch, capsys) -> None:
-    from mamex_bench.experiments import atlas as measuring
-    from mamex_bench.experiments import atlas_tasks
+    from mamex_bench.experiments.atlas import run as measuring
+    from mamex_bench.experiments.atlas.tasks import performing
 
-    monkeypatch.setattr(atlas_tasks, "user_cache_directory", lambda: tmp_path / "cache")
+    monkeypatch.setattr(performing, "user_cache_directory", lambda: tmp_path / "cache")
     here = measuring.run_atlas
     monkeypatch.setattr(
         measuring, "run_atlas", lambda plan, workers, **more: here(plan, workers=0, **more)

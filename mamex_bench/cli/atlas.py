@@ -10,11 +10,11 @@ from mamex_bench.errors import InputError
 
 def atlas(options: argparse.Namespace) -> int:
     """Write the atlas; 1 when a relation between measures is violated."""
-    from mamex_bench.experiments import atlas_answers
-    from mamex_bench.experiments.atlas import run_atlas
-    from mamex_bench.experiments.atlas_plan import read_plan
-    from mamex_bench.reporting.atlas import write_atlas
-    from mamex_bench.reporting.atlas_words import summary
+    from mamex_bench.experiments.atlas.answers import counterexamples
+    from mamex_bench.experiments.atlas.plan import read_plan
+    from mamex_bench.experiments.atlas.run import run_atlas
+    from mamex_bench.reporting.atlas.document import write_atlas
+    from mamex_bench.reporting.atlas.words import summary
 
     if options.quick and options.atlas is not None:
         raise InputError(f"--quick is an atlas of its own: leave out {options.atlas!r}")
@@ -26,4 +26,4 @@ def atlas(options: argparse.Namespace) -> int:
     documents = [path for path in written if path.parent == Path(output)]
     print(*documents, sep="\n")
     print(f"and {len(written) - len(documents)} figures and tables beside them")
-    return int(bool(atlas_answers.counterexamples(found)))
+    return int(bool(counterexamples(found)))

@@ -8,7 +8,8 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 
 from mamex_bench.errors import MamexBenchError
-from mamex_bench.experiments.atlas_tasks import Outcome, Task, kept, perform_all
+from mamex_bench.experiments.atlas.tasks.performing import kept, perform_all
+from mamex_bench.experiments.atlas.tasks.task import Outcome, Task
 from mamex_bench.experiments.execute import ONE_THREAD, _leave_interrupts
 from mamex_bench.experiments.progress import Progress
 

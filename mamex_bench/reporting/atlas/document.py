@@ -8,14 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mamex_bench.experiments import atlas_answers as answers
-from mamex_bench.experiments.atlas import Atlas, Sweep
-from mamex_bench.reporting import (
-    atlas_figures,
-    atlas_question_tables,
-    atlas_tables,
-    atlas_words,
-)
+from mamex_bench.experiments.atlas import answers
+from mamex_bench.experiments.atlas.data import Atlas, Sweep
+from mamex_bench.reporting.atlas import figures, tables, words
 from mamex_bench.reporting.page import FORMATS, Page, check_formats, code_block
 from mamex_bench.reporting.tables import key_values
 from mamex_bench.reporting.wording import duration, number, slug
@@ -44,7 +39,7 @@ class AtlasDocument(Page):
     def __init__(self, atlas: Atlas) -> None:
         super().__init__()
         self.atlas = atlas
-        for table in atlas_tables.everything(atlas):
+        for table in tables.everything(atlas):
             self._table(table)
         self._neighbours = [name for name in self.tables if name.startswith("neighbours-")]
         self._parts = self._add_separations()
@@ -58,14 +53,14 @@ class AtlasDocument(Page):
     def _add_separations(self) -> list[dict[str, str]]:
         parts = []
         for name in PARTED:
-            for id in answers.named(self.atlas, name):
+            for id in self.atlas.plan.named(name):
                 own = f"separation-{slug(id)}"
-                self._table(atlas_question_tables.separations(self.atlas, id, own))
+                self._table(tables.questions.separations(self.atlas, id, own))
                 parts.append(
                     {
-                        "name": atlas_words.label(self.atlas, id),
+                        "name": words.label(self.atlas, id),
                         "slug": own,
-                        "sentence": atlas_words.separation(self.atlas, id),
+                        "sentence": words.separation(self.atlas, id),
                     }
                 )
         return [part for part in parts if self._swept(part)]
@@ -84,7 +79,7 @@ class AtlasDocument(Page):
                 {
                     "title": self._law_title(sweep),
                     "slug": slug(sweep.spec.id),
-                    "sentence": atlas_words.law(self.atlas, sweep),
+                    "sentence": words.law(self.atlas, sweep),
                     "figure": name,
                 }
             )
@@ -98,10 +93,10 @@ class AtlasDocument(Page):
             if (other.spec.family, other.axis) == (sweep.spec.family, sweep.axis)
         ]
         title = f"{sweep.spec.family.replace('_', ' ')}: {sweep.axis}"
-        return title + (atlas_words.length(sweep, ", ") if len(alike) > 1 else "")
+        return title + (words.length(sweep, ", ") if len(alike) > 1 else "")
 
     def _draw_law(self, sweep: Sweep) -> Figure:
-        return atlas_figures.law(self.atlas, sweep)
+        return figures.law(self.atlas, sweep)
 
     def _add_figures(self) -> None:
         atlas = self.atlas
@@ -112,7 +107,7 @@ class AtlasDocument(Page):
                 "The multi-agent coefficient against the single-agent one, every class of games "
                 "with several agents: both intervals. Classes on which one of them is 0 have no "
                 "place here. The largest ratios are named.",
-                lambda: atlas_figures.single(atlas),
+                lambda: figures.single(atlas),
             ),
             (
                 answers.correlation(atlas, "decoupling") is not None,
@@ -121,13 +116,13 @@ class AtlasDocument(Page):
                 "tones tell neighbouring families apart; the line is perfect agreement. ρ: "
                 "Spearman’s rank correlation at the middles of intervals, with the interval of the "
                 "table of correlations; N: games to which the measure applies.",
-                lambda: atlas_figures.regret(atlas),
+                lambda: figures.regret(atlas),
             ),
         ]
         for there, name, caption, draw in wanted:
             if there:
                 self._figure(name, caption, draw)
-        parts = atlas_figures.parts(atlas)
+        parts = figures.parts(atlas)
         for place, part in enumerate(parts, start=1):
             which = f" ({place} of {len(parts)})" if len(parts) > 1 else ""
             caption = (
@@ -136,7 +131,7 @@ class AtlasDocument(Page):
                 f"{which}. Circles: the coefficient without K (middle of its ends); an arrow to "
                 "the right: infinite; to the left: the lower end is 0 or off the axis."
             )
-            draw = partial(atlas_figures.coefficients, part)
+            draw = partial(figures.coefficients, part)
             self._catalogue.append(self._figure(f"coefficients-{place}", caption, draw))
 
     def markdown(self) -> str:
@@ -148,16 +143,16 @@ class AtlasDocument(Page):
             suite=plan.name,
             description=plan.description,
             version=f"version {atlas.provenance.get('mamex-bench', 'unknown')}",
-            summary=atlas_words.summary(atlas),
-            relations=atlas_words.relations(atlas),
+            summary=words.summary(atlas),
+            relations=words.relations(atlas),
             catalogue=self._catalogue,
             neighbours=self._neighbours,
             laws=self._laws,
             separations=self._parts,
-            alone=atlas_words.alone(atlas),
-            several=atlas_words.several(atlas),
-            unbounded=atlas_words.unbounded(atlas),
-            regret=atlas_words.regret(atlas),
+            alone=words.alone(atlas),
+            several=words.several(atlas),
+            unbounded=words.unbounded(atlas),
+            regret=words.regret(atlas),
             code=code_block(plan.text, "toml"),
         )
 

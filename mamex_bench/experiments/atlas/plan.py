@@ -47,134 +47,27 @@ from __future__ import annotations
 
 import inspect
 import os
-import tomllib
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Collection
 from typing import Any
 
 from mamex_bench import catalogue, complexity, content, learners
 from mamex_bench.errors import MamexBenchError, SuiteError
-from mamex_bench.experiments._tables import Table, is_number, nearest, written
+from mamex_bench.experiments._files import check_distinct, find, text_of, values_of
+from mamex_bench.experiments._tables import Table, is_number, written
+from mamex_bench.experiments.atlas.specs import (
+    AXES,
+    BOUNDS,
+    KNOWN_BOUNDS,
+    LENGTH,
+    SIZES,
+    GameSpec,
+    MeasureSpec,
+    Plan,
+    RegretSpec,
+    RelationSpec,
+    SweepSpec,
+)
 from mamex_bench.model.concepts import CONCEPTS
-
-# Axes on which a sweep may be drawn, and what they are called.
-AXES = {
-    "agents": "agents n",
-    "horizon": "horizon H",
-    "states": "states S",
-    "policies": "joint policies |Π|",
-    "hypotheses": "hypotheses |F|",
-}
-# Structural bounds by short name: a relation whose right side they are.
-BOUNDS = {
-    "bellman_eluder": "coefficient_below_bellman_eluder",
-    "bilinear": "coefficient_below_bilinear",
-    "witness": "coefficient_below_witness",
-    "coverability": "coefficient_below_coverability",
-}
-# A bound from constants that the family knows instead of measured ones, and the proved limit.
-KNOWN_BOUNDS = ("linear_mixture", "known")
-LENGTH = "K"
-SIZES = {
-    "log_hypotheses": "log |F|",
-    "log_policies": "log |Π|",
-    "regret_bound": "explicit regret bound",
-}
-
-
-@dataclass(frozen=True)
-class MeasureSpec:
-    """A measure beside the coefficient: `gammas` turns it into the largest gamma x measure."""
-
-    id: str
-    name: str
-    label: str
-    options: Mapping[str, Any]
-    gammas: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True)
-class GameSpec:
-    """A member of a family; with `bracket_only` its coefficient alone is measured."""
-
-    id: str
-    family: str
-    parameters: Mapping[str, Any]
-    bracket_only: bool = False
-
-
-@dataclass(frozen=True)
-class SweepSpec:
-    """A sweep of one parameter of a family; see the module."""
-
-    id: str
-    family: str
-    parameter: str
-    values: tuple[Any, ...]
-    fixed: Mapping[str, Any]
-    seeds: int
-    episodes: int
-    axis: str | None
-    hypotheses: str | None
-    bounds: tuple[str, ...]
-    measures: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class RelationSpec:
-    """How relations are checked.
-
-    Attributes:
-        episodes, scale, limit: as in `complexity.check_relations`.
-        programs: numbers of the largest linear program to be solved for them.
-    """
-
-    episodes: int
-    scale: float
-    limit: int
-    programs: int
-
-
-@dataclass(frozen=True)
-class RegretSpec:
-    """Which learner's regret is measured, for how long and how often."""
-
-    episodes: int
-    seeds: int
-    learner: str
-    concept: str
-    options: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A whole atlas.
-
-    Attributes:
-        name: the file's name without `.toml`.
-        path: what messages call the file.
-        text: its content, as it was read.
-        episodes: K of coefficients.
-        measures, games, sweeps: in the file's order; games of `catalogue` come first.
-        relations: how relations are checked, or None.
-        regret: or None.
-    """
-
-    name: str
-    path: str
-    text: str = field(repr=False)
-    title: str
-    description: str
-    episodes: int
-    measures: tuple[MeasureSpec, ...]
-    games: tuple[GameSpec, ...]
-    sweeps: tuple[SweepSpec, ...]
-    relations: RelationSpec | None
-    regret: RegretSpec | None
-
-    def measure(self, id: str) -> MeasureSpec:
-        return next(spec for spec in self.measures if spec.id == id)
 
 
 class _Keys(Table):
@@ -219,31 +112,14 @@ def read_plan(path_or_name: str | os.PathLike[str]) -> Plan:
 
     Raises SuiteError, naming file, key and allowed values.
     """
-    path = Path(path_or_name)
-    if path.suffix != ".toml":
-        known = content.atlases()
-        if str(path_or_name) not in known:
-            raise SuiteError(
-                f"unknown atlas {str(path_or_name)!r}: expected a .toml file or one of "
-                f"{', '.join(known)}{nearest(str(path_or_name), known)}"
-            )
-        path = known[str(path_or_name)]
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise SuiteError(f"no atlas file {str(path)!r}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SuiteError(f"atlas file {str(path)!r} cannot be read: {error}") from error
+    path = find(path_or_name, "atlas", content.atlases())
+    text = text_of(path, "atlas")
     return parse_plan(text, path.name, path.stem)
 
 
 def parse_plan(text: str, path: str, name: str) -> Plan:
     """An atlas from its text; `path` is what messages call it."""
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SuiteError(f"{path} is not valid TOML: {error}") from error
-    top = _Keys(path, "", values)
+    top = _Keys(path, "", values_of(text, path))
     title = top.string("title", name)
     description = top.string("description", "")
     episodes = top.whole("episodes", 1000)
@@ -253,15 +129,15 @@ def parse_plan(text: str, path: str, name: str) -> Plan:
     relation_table, regret_table = top.optional_table("relations"), top.optional_table("regret")
     top.finish()
     measures = [_measure(table) for table in measure_tables]
-    _distinct(path, "measure", [spec.id for spec in measures])
+    check_distinct(path, "measure", [spec.id for spec in measures])
     games = [GameSpec(family, family, {}) for family in families]
     own = [_game(table) for table in game_tables]
     replaced = {spec.id for spec in own}
     games = [spec for spec in games if spec.id not in replaced] + own
-    _distinct(path, "game", [spec.id for spec in games])
+    check_distinct(path, "game", [spec.id for spec in games])
     ids = [spec.id for spec in measures]
     sweeps = [_sweep(table, episodes, ids) for table in sweep_tables]
-    _distinct(path, "sweep", [spec.id for spec in sweeps])
+    check_distinct(path, "sweep", [spec.id for spec in sweeps])
     if not games and not sweeps:
         raise SuiteError(f"{path}: nothing to measure: expected catalogue, [[game]] or [[sweep]]")
     return Plan(
@@ -404,9 +280,3 @@ def check_buildable(plan: Plan) -> None:
             catalogue.make(family, **parameters)
         except MamexBenchError as error:
             raise SuiteError(f"{plan.path}: [[{kind}]] {id!r}: {error}") from error
-
-
-def _distinct(path: str, kind: str, ids: list[str]) -> None:
-    for id in ids:
-        if ids.count(id) > 1:
-            raise SuiteError(f"{path}: [[{kind}]]: {id!r} occurs twice, expected different ones")

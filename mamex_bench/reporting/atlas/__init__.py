@@ -1,0 +1,1 @@
+"""The atlas as a document: sentences, tables and figures, each made from the numbers alone."""
