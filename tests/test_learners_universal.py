@@ -9,8 +9,8 @@ import pytest
 
 import mamex_bench as mb
 from mamex_bench.errors import InputError, NotApplicableError
-from mamex_bench.experiments import conformance
-from mamex_bench.experiments.conformance import EPISODES, Subject, subject
+from mamex_bench.experiments import duties
+from mamex_bench.experiments.subjects import EPISODES, Subject, subject
 from mamex_bench.experiments.trials import TRIALS, random_instance, trial
 from mamex_bench.learners._base import FusedLearner
 
@@ -32,7 +32,7 @@ def applicable(name: str, instance: mb.Instance, concept: str) -> Subject:
 def repeats(who: Subject, instance: mb.Instance, concept: str) -> None:
     """The same run again: by choose and observe, where there is a compiled loop."""
     compiled = isinstance(who.make(instance, concept), FusedLearner)
-    (conformance.fused if compiled else conformance.repeats)(who, instance, concept)
+    (duties.fused if compiled else duties.repeats)(who, instance, concept)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -52,18 +52,22 @@ def test_runs_with_random_rewards_repeat_too(name: str, kind: str) -> None:
     who = applicable(name, instance, "cce")
     repeats(who, instance, "cce")
     if isinstance(who.make(instance, "cce"), FusedLearner):
-        conformance.blocks(who, instance, "cce")
+        duties.blocks(who, instance, "cce")
 
 
 @pytest.mark.parametrize("place", OTHERS)
 @pytest.mark.parametrize("name", mb.learners.names())
 def test_the_same_on_games_that_some_learners_are_made_for(name: str, place: str) -> None:
-    """Zero-sum games, mixtures, one agent, three agents: also blind to the truth there."""
-    instance, concept = trial(place), "nash" if place == "zero-sum" else "cce"
+    """Zero-sum and layered games, mixtures, one agent, three agents: blind to the truth there too,
+    and outputs are sound."""
+    instance, concept = trial(place), "nash" if "zero-sum" in place else "cce"
     who = applicable(name, instance, concept)
     repeats(who, instance, concept)
-    if not who.make(instance, concept).reads_truth:
-        conformance.blind(who, instance, concept)
+    learner = who.make(instance, concept)
+    if not learner.reads_truth:
+        duties.blind(who, instance, concept)
+    if hasattr(learner, "output_profile"):
+        duties.output(who, instance, concept)
 
 
 @pytest.mark.parametrize("random_rewards", [False, True])
@@ -76,7 +80,7 @@ def test_learners_are_blind_to_the_truth(name: str, kind: str, random_rewards: b
     who = applicable(name, instance, "cce")
     if who.make(instance, "cce").reads_truth:
         pytest.skip("a yardstick, which says that it reads the truth")
-    conformance.blind(who, instance, "cce")
+    duties.blind(who, instance, "cce")
 
 
 @pytest.mark.parametrize("name", mb.learners.names())
@@ -92,13 +96,15 @@ def test_every_learner_says_what_it_is(name: str) -> None:
         pytest.skip("does not apply to any of these games")
     assert learner.name == name
     for check in (
-        conformance.protocol,
-        conformance.probabilities,
-        conformance.refuses,
-        conformance.diagnostics,
+        duties.protocol,
+        duties.probabilities,
+        duties.randomness,
+        duties.hands_off,
+        duties.refuses,
+        duties.diagnostics,
     ):
         check(who, trial(place), "cce")
-    conformance.options(who)
+    duties.options(who)
     mb.run(trial(place), learner, episodes=EPISODES, seed=0)
     with pytest.raises(InputError, match="used"):
         mb.run(trial(place), learner, episodes=EPISODES, seed=0)
@@ -109,4 +115,4 @@ OWN = [m.name for m in pkgutil.iter_modules(mb.learners.__path__) if not m.name.
 
 @pytest.mark.parametrize("name", OWN)
 def test_every_learner_of_this_package_says_what_its_paper_promises(name: str) -> None:
-    conformance.guarantee(subject(name))
+    duties.guarantee(subject(name))

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +22,7 @@ import numpy as np
 from mamex_bench.complexity._result import Measurement
 from mamex_bench.errors import InputError, NotApplicableError
 from mamex_bench.kernels._jit import user_cache_directory
+from mamex_bench.model.fingerprint import feed
 from mamex_bench.model.instance import Instance
 
 PACKAGE = Path(__file__).parents[1]
@@ -94,7 +95,7 @@ def _key(name: str, module: ModuleType, instance: Instance, options: Mapping[str
     if source is not None:
         digest.update(Path(source).read_bytes())
     digest.update(repr((name, sorted(options.items()))).encode())
-    _feed(digest, instance)
+    feed(digest, instance)
     return digest.hexdigest()[:32]
 
 
@@ -105,28 +106,6 @@ def estimator_version() -> str:
     for source in sorted(path for room in SOURCES for path in (PACKAGE / room).glob("*.py")):
         digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
     return digest.hexdigest()
-
-
-def _feed(digest: Any, item: Any) -> None:
-    """Every number and name of an object of the model floor, with types and shapes."""
-    if isinstance(item, np.ndarray):
-        digest.update(f"{item.dtype.str}{item.shape}".encode())
-        digest.update(np.ascontiguousarray(item).tobytes())
-    elif isinstance(item, Mapping):
-        for key, value in item.items():
-            digest.update(f"{key!r}:".encode())
-            _feed(digest, value)
-    elif isinstance(item, tuple | list):
-        digest.update(f"{len(item)}[".encode())
-        for value in item:
-            _feed(digest, value)
-    elif is_dataclass(item):
-        digest.update(type(item).__name__.encode())
-        for each in fields(item):
-            digest.update(f"{each.name}=".encode())
-            _feed(digest, getattr(item, each.name))
-    else:
-        digest.update(f"{item!r};".encode())
 
 
 def _read(path: Path) -> Line | None:

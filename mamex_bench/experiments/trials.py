@@ -10,9 +10,10 @@ import numpy as np
 
 from mamex_bench import catalogue
 from mamex_bench.model._arrays import Floats
-from mamex_bench.model.game import MarkovGame
+from mamex_bench.model.game import Game, MarkovGame
 from mamex_bench.model.hypotheses import LinearValueClass, ModelClass, ValueClass
 from mamex_bench.model.instance import Instance
+from mamex_bench.model.layered import LayeredGame
 from mamex_bench.model.policies import PurePolicies
 
 # Parameters of registered families whose defaults take long.
@@ -67,6 +68,37 @@ def random_instance(
     return Instance(game, policies, hypotheses, f"small {kind}")
 
 
+def layered_instance(
+    seed: int = 5, counts: tuple[int, ...] = (2, 3), zero_sum: bool = False
+) -> Instance:
+    """Layers of 2, 3, 1 and 2 states; one or all of the next layer's follow; six models."""
+    rng = np.random.default_rng(seed)
+    n, A, sizes = len(counts), int(np.prod(counts)), np.array([2, 3, 1, 2])
+    offsets = np.concatenate([[0], np.cumsum(sizes)])
+    nexts = np.split(np.arange(sizes[0], offsets[-1] + 2), offsets[2:] - sizes[0])
+    following = [
+        each if rng.random() < 0.5 else rng.choice(each, 1)
+        for size, each in zip(sizes, nexts, strict=True)
+        for _ in range(size * A)
+    ]
+    indptr = np.concatenate([[0], np.cumsum([each.size for each in following])])
+    models = np.concatenate([rng.dirichlet(np.ones(e.size), 6) for e in following], axis=1)
+    reward = rng.random((n, offsets[-1], A))
+    if zero_sum:
+        reward[1] = 1.0 - reward[0]
+    game = LayeredGame(
+        offsets,
+        indptr,
+        np.concatenate(following),
+        models[2],
+        reward,
+        counts,
+        rng.dirichlet(np.ones(sizes[0])),
+    )
+    policies = PurePolicies.sample(game, [3, 2, 2][:n], seed)
+    return Instance(game, policies, ModelClass(models, truth=2), "small layered")
+
+
 TRIALS: Mapping[str, Callable[[], Instance]] = {
     "models": lambda: random_instance(kind="models"),
     "values": lambda: random_instance(kind="values"),
@@ -76,6 +108,8 @@ TRIALS: Mapping[str, Callable[[], Instance]] = {
     "zero-sum": lambda: random_instance(zero_sum=True),
     "one agent": lambda: random_instance(counts=(4,)),
     "three agents": lambda: random_instance(counts=(2, 2, 2)),
+    "layered": layered_instance,
+    "layered, zero-sum": lambda: layered_instance(zero_sum=True),
     "linear mixture": lambda: catalogue.make(
         "linear_mixture", states=3, horizon=2, actions=2, policies=3, models=6, zero_sum=True
     ),
@@ -97,23 +131,24 @@ def blind_twin(instance: Instance, seed: int = 99) -> Instance:
     Other probabilities on the same possible transitions; where rewards are random, other means.
     Both have the same hypotheses, which do not say which of them is true.
     """
-    rng = np.random.default_rng(seed)
-    game = instance.dense
-    moved = game.transition * rng.uniform(0.2, 1.0, game.transition.shape)
-    moved /= moved.sum(axis=-1, keepdims=True)
-    reward = game.reward
-    if game.random_rewards:
-        reward = rng.random(reward.shape)
-    other = MarkovGame(
-        moved,
-        reward,
-        game.action_counts,
-        game.initial,
-        units=game.units,
-        random_rewards=game.random_rewards,
-    )
+    other = _moved(instance.game, np.random.default_rng(seed))
     classes = {name: _untold(each) for name, each in instance.hypotheses.items()}
     return Instance(other, instance.policies, classes, instance.name)
+
+
+def _moved(game: Game, rng: np.random.Generator) -> Game:
+    """Other probabilities, on the same entries, and other means of random rewards."""
+    P, rows = game.probability, game.layers.rows
+    weights = P * rng.uniform(0.2, 1.0, P.shape)
+    moved = weights / np.repeat(np.add.reduceat(weights, rows[:-1]), np.diff(rows))
+    reward = rng.random(game.reward.shape) if game.random_rewards else game.reward
+    rest = game.action_counts, game.initial, game.units
+    if isinstance(game, LayeredGame):
+        places = game.layer_offsets, game.indptr, game.next_state
+        return LayeredGame(*places, moved, reward, *rest, random_rewards=game.random_rewards)
+    assert isinstance(game, MarkovGame)
+    dense = moved.reshape(game.transition.shape)
+    return MarkovGame(dense, reward, *rest, random_rewards=game.random_rewards)
 
 
 def _untold(classes: Any) -> Any:
