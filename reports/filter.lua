@@ -74,6 +74,14 @@ local function finish_table(tbl, div)
   return { pandoc.RawBlock("typst", rules), tbl, pandoc.RawBlock("typst", "]") }
 end
 
+-- What only one of the formats shows.
+local choice = {
+  Div = function(div)
+    if div.classes:includes(typst and "web" or "print") then return {} end
+    if div.classes:includes(typst and "print" or "web") then return div.content end
+  end,
+}
+
 local first = {
   traverse = "topdown",
   Div = function(div)
@@ -129,10 +137,13 @@ local second = {
     if typst and div.classes:includes("statements") then
       return { pandoc.RawBlock("typst", "#statements["), pandoc.Div(div.content), pandoc.RawBlock("typst", "]") }
     end
+    if typst and div.classes:includes("listing") then
+      return { pandoc.RawBlock("typst", "#listing["), pandoc.Div(div.content), pandoc.RawBlock("typst", "]") }
+    end
     if typst and div.classes:includes("abstract") then
       return { pandoc.RawBlock("typst", "#abstract["), pandoc.Div(div.content), pandoc.RawBlock("typst", "]") }
     end
   end,
 }
 
-return { first, collect, second }
+return { choice, first, collect, second }

@@ -15,12 +15,16 @@ from matplotlib.patches import Rectangle
 from mamex_bench.learners._guarantee import Guarantee
 from mamex_bench.model._arrays import Floats
 from mamex_bench.reporting import (
+    absence,
     comparison_figures,
     comparison_tables,
+    comparison_words,
     contests,
+    cost_tables,
     estimates,
     guarantee_table,
     multiples,
+    outputs,
     style,
 )
 from mamex_bench.reporting.document import Document
@@ -161,8 +165,8 @@ def test_the_two_gaps_are_never_mixed() -> None:
     assert not outside.mixed
     words = comparison_tables.standings([outside], "cce", "x").caption
     assert f"against every policy, learners marked {MARKOV_MARK}" in words
-    assert comparison_tables.sentences_on_markov([outside]) == []
-    assert comparison_tables.sentences_on_markov([every]) == [
+    assert comparison_words.sentences_on_markov([outside]) == []
+    assert comparison_words.sentences_on_markov([every]) == [
         f"CCE, 1 instance: MAMEX has more regret than the best learner marked {MARKOV_MARK} on 1 "
         "(lock)."
     ]
@@ -260,11 +264,11 @@ def test_standings_of_a_worked_case(profiled: list[contests.Contest]) -> None:
 
 def test_solves_before_the_first_episode_are_no_share_of_the_run() -> None:
     within = cell("lock", "mamex", [1.0, 1.0])
-    assert comparison_tables.share_in_solves(within) == pytest.approx(0.2)
+    assert cost_tables.share_in_solves(within) == pytest.approx(0.2)
     before = {"solves": np.ones(2), "solve_seconds": np.full(2, 0.6)}
     oracle = cell("lock", "oracle", [0.0, 0.0], diagnostics=before)
-    assert comparison_tables.share_in_solves(oracle) is None
-    assert comparison_tables.costs([oracle])[1:] == ("1", "–")
+    assert cost_tables.share_in_solves(oracle) is None
+    assert cost_tables.of_cells([oracle])[1:] == ("1", "–")
 
 
 # ----- words and tables --------------------------------------------------------------------------
@@ -282,7 +286,7 @@ def test_winners_name_the_best_and_what_is_level() -> None:
     assert row[3] == "mamex"
     assert row[5] == "uniform"
     assert str(row[-1]).startswith("−0.500 [")
-    assert comparison_tables.sentences(found) == [
+    assert comparison_words.sentences(found) == [
         "CCE, 1 instance: MAMEX is level with the best other learner on 1 (lock)."
     ]
 
@@ -295,7 +299,7 @@ def test_sentences_count_victories_and_defeats() -> None:
     ]
     cells = [replace(c, learner_name="mamex") if c.learner == "mamex_other" else c for c in cells]
     results = outcome(*cells, instances=("won", "lost", "even"))
-    (line,) = comparison_tables.sentences(contests.contests(results))
+    (line,) = comparison_words.sentences(contests.contests(results))
     assert line == (
         "CCE, 3 instances: MAMEX has less regret than every other learner on 1 (won); is level "
         "with the best other learner on 1 (even); has more regret than the best other learner on 1 "
@@ -374,10 +378,10 @@ def test_outputs_of_the_learners_own_stand_beside_what_was_executed() -> None:
     own = cell("lock", "v_learning", [9.0, 9.0], kind="markov", diagnostics=gaps, offered="history")
     own = replace(own, output_gap=np.full((2, len(own.checkpoints)), 0.7))
     results = outcome(own, cell("lock", "mamex", spread(1)))
-    (row,) = comparison_tables.offers(results).rows
+    (row,) = outputs.table(results).rows
     assert row[3:] == ("history", "0.100", "0.400", "0.700")
     assert "of the learners’ own" in Document(results).markdown()
-    assert not comparison_tables.offers(outcome(*results.cells[1:])).rows
+    assert not outputs.table(outcome(*results.cells[1:])).rows
 
 
 def test_cells_that_do_not_apply_are_listed_with_their_reason_and_not_as_missing() -> None:
@@ -391,7 +395,7 @@ def test_cells_that_do_not_apply_are_listed_with_their_reason_and_not_as_missing
         for name in ("cce", "ce")
     ]
     results = outcome(run, *absent, instances=("lock", "key"))
-    table = comparison_tables.not_applicable(results)
+    table = absence.table(results)
     assert table.rows == (
         ("vi", "lock, key (CCE, CE)", "vi needs two agents, but the instance has 1"),
     )

@@ -67,7 +67,7 @@ def test_page_has_every_section_figure_and_table(results: Results, page: str) ->
     )
     assert not [one for one in wanted if one not in text]
     document = Document(results)
-    assert page.count("<svg") == len(document.figures) == 2 + 2 * (2 * 2 + 2)
+    assert page.count("<svg") == len(document.figures) == 2 + 5 + 2 * (2 * 2)
     anchors = set(re.findall(r'\bid="([^"]+)"', page))
     assert not {f"fig:{name}" for name in document.figures} - anchors
     assert {f"tbl:{name}" for name in document.tables} - anchors == {"tbl:statements"}

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mamex_bench.reporting.contests import Contest
 from mamex_bench.reporting.wording import MARKOV_MARK, concept, count
 from mamex_bench.runs.results import Cell, InstanceRecord
+
+DEVIATIONS = {
+    "class": "inside the policy class, signed sum over agents",
+    "all": "against every policy, signed sum over agents",
+    "inside": "inside the policy class, signed sum over agents",
+}
 
 
 def seeds(cells: Sequence[Cell]) -> str:
@@ -121,25 +128,58 @@ def gaps_by_kind(record: InstanceRecord, name: str, cells: Sequence[Cell]) -> st
     """Caption of `multiples.gaps`."""
     return (
         f"{record.id}, {concept(name)}: largest gap over agents of the rivals by kind, MAMEX in "
-        f"every panel, {seeds(cells)}. Left: the profile played. Right: the output. Lines, bands "
-        "and levels as in the figure before."
+        f"every panel, {seeds(cells)}; line: median, band: 10 % to 90 % quantile over seeds. Left: "
+        "the profile played in that episode. Right: the output after so many episodes. Horizontal "
+        "lines: gaps 0.1, 0.03 and 0.01. Gaps at or below 0.0001 are drawn on the lowest line."
+        + _markov(cells)
     )
 
 
-def factors(name: str, counted: str) -> str:
+def standing(found: Sequence[Contest]) -> str:
+    """Caption of `standing_figures.standing`."""
+    return (
+        f"Regret at the last episode {DEVIATIONS[found[0].against]}, mean over "
+        f"{seeds(_cells(found))} and 95 % bootstrap interval: every MAMEX (filled) and the best "
+        "learner of each other kind (open), once among all and once among those that are not "
+        "tuned. In episodes as bad as possible: each is worth u = n R_true, so that the greatest K "
+        "is the right edge and less than one bad episode lies left of the line at 1; at or below "
+        "0.1 is drawn at the left edge. Named: the least of all, and how many others are level "
+        "with it, that is by less than one bad episode or with zero in the 95 % interval of the "
+        "difference."
+    )
+
+
+def growth(found: Sequence[Contest]) -> str:
+    """Caption of `standing_figures.growth`."""
+    return (
+        f"{', '.join(dict.fromkeys(concept(each.concept) for each in found))}: cumulative regret "
+        f"{DEVIATIONS[found[0].against]}, in "
+        "episodes as bad as possible, of every MAMEX and of the learner of each other kind whose "
+        f"mean is least at the last episode. Line: median over {seeds(_cells(found))}, band: 10 % "
+        "to 90 % quantile; grey: the trivial bound. At or below 0.1 is drawn on the lowest line."
+    )
+
+
+def factors(counted: str) -> str:
     """Caption of `comparison_figures.factors`."""
     return (
-        f"{concept(name)}, regret {counted}: factor to the least one on the same instance, "
-        "both shifted by one bad episode; darker is worse, bold is least. A dot: the "
-        "learner was not run there."
+        f"Regret {counted}: factor to the least one on the same instance, "
+        "(max(R, 0) + u)/(max(R_least, 0) + u), where u is the regret of one episode as bad as "
+        "possible; darker is worse, bold is least. Slanted names: tuned forms. A dot: the "
+        "learner was not run there. Below: the concept."
     )
 
 
-def profiles(name: str, count: int) -> str:
+def profiles(name: str, amount: int, counted: str) -> str:
     """Caption of `comparison_figures.profiles`."""
     return (
-        f"{concept(name)}: performance profiles over {count} instances: the share of them on which "
-        "a learner’s regret inside the policy class is within a factor τ of the least one, factors "
-        "as in the map before. At τ = 1: how often it is first. A learner that does not apply to "
-        "an instance never gets within any factor of it."
+        f"{concept(name)}: performance profiles over {count(amount, 'instance')}: the share of "
+        f"them on which a learner’s regret {counted.split(',')[0]} is within a factor τ of the "
+        "least one, both shifted by the regret of one episode as bad as possible. At τ = 1: how "
+        "often it is first. A learner that does not apply to an instance never gets within any "
+        "factor of it. MAMEX stands in every panel."
     )
+
+
+def _cells(found: Sequence[Contest]) -> list[Cell]:
+    return [cell for contest in found for cell in contest.cells]

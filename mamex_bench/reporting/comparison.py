@@ -6,9 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mamex_bench.reporting import captions, comparison_figures, guarantee_table, style
+from mamex_bench.reporting import (
+    absence,
+    captions,
+    comparison_figures,
+    comparison_words,
+    cost_tables,
+    duels,
+    final_tables,
+    guarantee_table,
+    outputs,
+    standing_figures,
+    style,
+    tuning,
+)
 from mamex_bench.reporting import comparison_tables as tables
-from mamex_bench.reporting.contests import Contest, by_concept, contests, panels
+from mamex_bench.reporting.contests import Against, Contest, by_concept, contests, panels
 from mamex_bench.reporting.table import Table
 from mamex_bench.runs.results import Results
 
@@ -17,7 +30,7 @@ if TYPE_CHECKING:
 
 MAPPED = 4  # learners from which on a map says more than its table
 PROFILED = 4  # instances from which on performance profiles say something
-_ENDINGS = {"class": "", "all": "-all-policies", "inside": "-inside"}  # of slugs
+_ENDINGS: dict[Against, str] = {"class": "", "all": "-all-policies", "inside": "-inside"}
 
 Styles = Mapping[str, style.LineStyle]
 KeepTable = Callable[[Table], str | None]
@@ -27,56 +40,100 @@ KeepFigure = Callable[[str, str, "Callable[[], Figure]"], str]
 def section(
     results: Results, styles: Styles, table: KeepTable, figure: KeepFigure
 ) -> dict[str, Any]:
-    """What the template shows; empty lists where there is nothing.
+    """What the template shows; empty lists and None where there is nothing.
 
     table and figure keep what they are given, and return its slug: None for a table without rows.
     """
-
-    def shown(found: Sequence[Contest]) -> list[dict[str, Any]]:
-        return [
-            _standing(name, panel, "-few" if place else "", styles, table, figure)
-            for name, own in by_concept(found).items()
-            for place, panel in enumerate(panels(own))
-        ]
-
-    inside, every = contests(results), contests(results, "inside")
-    opening = table(tables.winners(inside))
+    keep = Keeper(styles, table, figure)
+    inside, outside, every = (_ordered(results, each) for each in ("class", "all", "inside"))
+    together = [each for each in every if each.mixed and each.coincide]
+    fought = duels.duels(results)
     return {
         "there": bool(every),
-        "opening": [opening] if opening else [],
-        "sentences": tables.sentences(inside),
-        "concepts": shown(inside),
-        "outside": shown(contests(results, "all")),
-        "mixed": shown([each for each in every if each.mixed]),
-        "on_markov": tables.sentences_on_markov(every),
-        "offers": table(tables.offers(results)) if every else None,
+        "first": comparison_words.first_places(inside),
+        "distances": comparison_words.distances(inside),
+        "counts": comparison_words.sentences(inside),
+        "standing": keep.standing(inside, ""),
+        "winners": table(tables.winners(inside)),
+        "duels": table(duels.table(fought)) if fought else None,
+        "asked": duels.sentences(fought),
+        "together": keep.standing(together, "-together"),
+        "first_together": comparison_words.first_places(together),
+        "class": keep.ranking(inside),
+        "growth": keep.growth(inside),
+        "all": keep.ranking(outside),
+        "standing_all": keep.standing(outside, "-all-policies"),
+        "inside": keep.map([each for each in every if each.mixed]),
+        "on_markov": comparison_words.sentences_on_markov(every),
+        "finals": [table(each) for each in final_tables.finals(inside)],
+        "finals_all": [table(each) for each in final_tables.finals(outside)],
+        "tuning": table(tuning.table([*inside, *outside])),
+        "costs": table(cost_tables.costs(results)) if every else None,
+        "offers": table(outputs.table(results)) if every else None,
+        "outputs": table(outputs.summary(results)) if every else None,
         "guarantees": table(guarantee_table.guarantees(results)) if every else None,
         "deviations": guarantee_table.deviations(results) if every else [],
-        "not_applicable": table(tables.not_applicable(results)),
+        "not_applicable": table(absence.table(results)),
+        "reasons": table(absence.reasons(results)),
     }
 
 
-def _standing(
-    name: str,
-    found: list[Contest],
-    ending: str,
-    styles: Styles,
-    table: KeepTable,
-    figure: KeepFigure,
-) -> dict[str, Any]:
-    """Map, profiles and table of one panel of contests of one concept."""
-    against = found[0].against
-    slug = f"{name}{_ENDINGS[against]}{ending}"
-    drawn = []
-    if any(len(contest.cells) >= MAPPED for contest in found):
-        caption = captions.factors(name, tables.WORDS[against])
+def _ordered(results: Results, against: Against) -> list[Contest]:
+    """Contests by concept, those of most instances first."""
+    return [each for own in by_concept(contests(results, against)).values() for each in own]
+
+
+class Keeper:
+    """Makes tables and figures of contests, and returns the slugs of those that say something."""
+
+    def __init__(self, styles: Styles, table: KeepTable, figure: KeepFigure) -> None:
+        self.styles, self.table, self.figure = styles, table, figure
+
+    def standing(self, found: Sequence[Contest], ending: str) -> str | None:
+        """The best of each kind on every instance."""
+        if not any(len(contest.cells) >= MAPPED for contest in found):
+            return None
+        caption = captions.standing(found)
+        draw = partial(standing_figures.standing, found)
+        return self.figure(f"comparison-standing{ending}", caption, draw)
+
+    def map(self, found: Sequence[Contest]) -> str | None:
+        """Factors of all learners on every instance."""
+        if not any(len(contest.cells) >= MAPPED for contest in found):
+            return None
+        against = found[0].against
+        caption = captions.factors(tables.WORDS[against])
         draw = partial(comparison_figures.factors, found)
-        drawn.append(figure(f"comparison-factors-{slug}", caption, draw))
-    if against == "inside":
-        return {"figures": drawn, "table": None}
-    if len(found) >= PROFILED and against == "class":
-        caption = captions.profiles(name, len(found))
-        draw = partial(comparison_figures.profiles, found, styles)
-        drawn.append(figure(f"comparison-profiles-{slug}", caption, draw))
-    kept = table(tables.standings(found, name, f"comparison-{slug}"))
-    return {"figures": drawn, "table": kept}
+        return self.figure(f"comparison-factors{_ENDINGS[against]}", caption, draw)
+
+    def ranking(self, found: Sequence[Contest]) -> dict[str, Any]:
+        """Map, performance profiles and tables of standings, the largest panel first."""
+        profiles, kept = [], []
+        for name, own in by_concept(found).items():
+            for place, panel in enumerate(panels(own)):
+                ending = f"{_ENDINGS[found[0].against]}{'-few' if place else ''}"
+                if len(panel) >= PROFILED and any(len(each.cells) >= MAPPED for each in panel):
+                    caption = captions.profiles(name, len(panel), tables.WORDS[found[0].against])
+                    draw = partial(comparison_figures.profiles, panel, self.styles)
+                    slug = f"comparison-profiles-{name}{ending}"
+                    profiles.append(self.figure(slug, caption, draw))
+                kept.append(self.table(tables.standings(panel, name, f"comparison-{name}{ending}")))
+        return {
+            "map": self.map(found),
+            "profiles": profiles,
+            "tables": [slug for slug in kept if slug],
+        }
+
+    def growth(self, found: Sequence[Contest]) -> list[str]:
+        """Regret against K of MAMEX and the best of each kind: the largest panel, then others."""
+        parts = [panel for own in by_concept(found).values() for panel in panels(own)]
+        rest = [contest for panel in parts[1:] for contest in panel]
+        return [
+            self.figure(
+                f"comparison-growth{ending}",
+                captions.growth(panel),
+                partial(standing_figures.growth, panel, self.styles),
+            )
+            for panel, ending in ((parts[0] if parts else [], ""), (rest, "-further"))
+            if any(len(contest.cells) >= MAPPED for contest in panel)
+        ]

@@ -11,7 +11,7 @@ from mamex_bench.reporting import contests, figures, kinds, labels, style
 from mamex_bench.reporting.contests import Contest
 from mamex_bench.reporting.kinds import Kind
 from mamex_bench.reporting.panels import finish, panels_of
-from mamex_bench.reporting.wording import learner_label, number
+from mamex_bench.reporting.wording import concept, learner_label, number
 from mamex_bench.runs.results import Cell
 
 if TYPE_CHECKING:
@@ -28,8 +28,9 @@ _EMPTY = "#8c919a"
 def factors(found: Sequence[Contest], width: float = style.TWO_COLUMNS) -> Figure:
     """Map of learners by instances: how many times the least regret of that instance, log colours.
 
-    Rows by kind, a thin line between kinds; an empty cell: the learner was not run there. Bold: the
-    least regret; contests share a concept and what regret counts.
+    Rows by kind, a thin line between kinds, a dotted one before the tuned forms of a kind, whose
+    names are slanted; columns by concept. An empty cell: the learner was not run there. Bold: the
+    least regret. Contests share what regret counts.
     """
     import seaborn as sns
     from matplotlib.colors import LogNorm
@@ -43,7 +44,8 @@ def factors(found: Sequence[Contest], width: float = style.TWO_COLUMNS) -> Figur
                 table[row, column] = contest.factors[place[cell.learner]]
     with style.paper_style():
         left = 0.25 + 0.062 * max(len(learner_label(cell)) for cell in cells)
-        figure, (axes,) = panels_of(width, [[(_ROW * len(cells), 0.0)]], left=left, bottom=0.16)
+        bottom = 0.32 if len({contest.concept for contest in found}) > 1 else 0.16
+        figure, (axes,) = panels_of(width, [[(_ROW * len(cells), 0.0)]], left=left, bottom=bottom)
         colors = sns.color_palette("crest", as_cmap=True)
         norm = LogNorm(1.0, _LARGEST)
         _paint(axes, table, colors, norm)
@@ -54,11 +56,13 @@ def factors(found: Sequence[Contest], width: float = style.TWO_COLUMNS) -> Figur
         axes.set_ylim(len(cells) - 0.5, -0.5)
         axes.grid(visible=False)
         axes.spines[:].set_visible(False)
-        groups = [kinds.kind(cell.learner_name) for cell in cells]
+        for label, cell in zip(axes.get_yticklabels(), cells):
+            label.set_fontstyle("italic" if kinds.tuned(cell.learner_name) else "normal")
         box = axes.get_position()
         each = min(1.0, (width - left - 1.25) / len(found))  # inches per column
         axes.set_position((box.x0, box.y0, each * len(found) / width, box.height))
-        _name_kinds(axes, groups)
+        _name_kinds(axes, cells)
+        _name_concepts(axes, found)
         if 0.065 * max(len(contest.instance) for contest in found) > each:
             _slant(figure, axes, 0.045 * max(len(contest.instance) for contest in found))
     return figure
@@ -91,11 +95,38 @@ def _factor(value: float) -> str:
     return f"{value:.2f}" if value < 9.95 else f"{value:.1f}" if value < 99.5 else number(value, 2)
 
 
-def _name_kinds(axes: Axes, groups: Sequence[Kind]) -> None:
-    """Thin lines between kinds, their names at the right."""
+def _name_concepts(axes: Axes, found: Sequence[Contest]) -> None:
+    """Lines between the columns of different concepts, and their names below."""
+    names = [contest.concept for contest in found]
+    edges = [i for i in range(1, len(names)) if names[i] != names[i - 1]]
+    if not edges:
+        return
+    for edge in edges:
+        axes.axvline(edge - 0.5, color=style.INK, linewidth=0.8)
+    for start, stop in zip([0, *edges], [*edges, len(names)]):
+        axes.annotate(
+            concept(names[start]),
+            ((start + stop - 1) / 2, 0.0),
+            xytext=(0, -4),
+            xycoords=axes.get_xaxis_transform(),
+            textcoords="offset points",
+            fontsize=style.SMALL,
+            fontweight=700,
+            horizontalalignment="center",
+            verticalalignment="top",
+        )
+
+
+def _name_kinds(axes: Axes, cells: Sequence[Cell]) -> None:
+    """Thin lines between kinds, their names at the right, dotted ones before tuned forms."""
+    groups = [kinds.kind(cell.learner_name) for cell in cells]
+    forms = [kinds.tuned(cell.learner_name) for cell in cells]
     edges = [i for i in range(1, len(groups)) if groups[i] is not groups[i - 1]]
     for edge in edges:
         axes.axhline(edge - 0.5, color=style.MUTED, linewidth=0.6)
+    for i in range(1, len(forms)):
+        if forms[i] and not forms[i - 1] and i not in edges:
+            axes.axhline(i - 0.5, color=style.MUTED, linewidth=0.6, linestyle=(0, (1, 2)))
     for start, stop in zip([0, *edges], [*edges, len(groups)]):
         kind = groups[start]
         long = len(kind.title) > 16

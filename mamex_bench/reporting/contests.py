@@ -85,6 +85,10 @@ class Contest:
         """Index of the least mean regret."""
         return int(self.means.argmin())
 
+    def place_of(self, learner: str) -> int | None:
+        """Index of a learner's id; None if it takes no part."""
+        return next((i for i, cell in enumerate(self.cells) if cell.learner == learner), None)
+
     @property
     def base(self) -> int | None:
         """Index of the suite's first MAMEX, if it is there."""
@@ -102,6 +106,14 @@ class Contest:
     def mixed(self) -> bool:
         """Whether learners of both sorts take part."""
         return len({cell.profile_kind == "markov" for cell in self.cells}) > 1
+
+    @cached_property
+    def coincide(self) -> bool:
+        """Whether what pays inside the class pays most: both regrets are one in every run.
+
+        Then learners of both sorts answer for the same deviations, as far as was seen.
+        """
+        return all(np.allclose(cell.regret, cell.class_regret) for cell in self.cells)
 
     def sign(self, one: int, other: int) -> int:
         """-1: `one` has less regret, 1: it has more; 0: level, in interval or by less than u."""
@@ -197,13 +209,22 @@ def panels(found: Sequence[Contest]) -> list[list[Contest]]:
 
 
 def learners_of(found: Sequence[Contest]) -> list[Cell]:
-    """One cell of every learner that takes part, by kind and in the suite's order within."""
+    """One cell of every learner that takes part, see `by_kind`."""
+    return by_kind([cell for contest in found for cell in contest.cells])
+
+
+def by_kind(cells: Sequence[Cell]) -> list[Cell]:
+    """The first cell of every learner: by kind, tuned forms last, in the suite's order within."""
     first: dict[str, Cell] = {}
-    for contest in found:
-        for cell in contest.cells:
-            first.setdefault(cell.learner, cell)
+    for cell in cells:
+        first.setdefault(cell.learner, cell)
     order = {kind.title: place for place, kind in enumerate(kinds.KINDS)}
-    return sorted(first.values(), key=lambda c: order[kinds.kind(c.learner_name).title])
+
+    def place(cell: Cell) -> tuple[int, bool]:
+        name = cell.learner_name
+        return order[kinds.kind(name).title], kinds.tuned(name)
+
+    return sorted(first.values(), key=place)
 
 
 def profile(found: Sequence[Contest], learner: str) -> tuple[Floats, int]:

@@ -24,7 +24,9 @@ from mamex_bench.reporting.page import FORMATS, Page, check_formats, code_block
 from mamex_bench.reporting.wording import has_data, slug
 from mamex_bench.runs.results import Cell, InstanceRecord, Results
 
-_MANY = 12  # learners beyond which the map of the comparison stands for the overview
+# Learners beyond which the map of the comparison stands for the overview, and the PDF leaves the
+# instances one by one to the HTML.
+_MANY = 12
 
 
 def write_report(
@@ -94,8 +96,10 @@ class Document(Page):
                 {
                     "title": title,
                     "slugs": slugs,
+                    "tally": summary.tally(results, claim),
                     "plain": summary.all_hold(results, claim),
-                    "statements": summary.statements(results, claim),
+                    "others": summary.statements(results, claim, holding=False),
+                    "holding": summary.statements(results, claim, holding=True),
                 }
             )
         return claims
@@ -221,6 +225,7 @@ class Document(Page):
             claims=self._claims,
             missing="missing" in self.tables,
             comparison=self._comparison,
+            brief=len({cell.learner for cell in results.cells}) > _MANY,
             groups=self._groups,
             instances=self._instances,
             theory=render.theory_pages(),

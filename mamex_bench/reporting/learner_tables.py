@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mamex_bench.model._arrays import Floats
-from mamex_bench.reporting.comparison_tables import costs
+from mamex_bench.reporting import cost_tables
 from mamex_bench.reporting.contests import final as final_regret
 from mamex_bench.reporting.estimates import SEED, difference, mean_interval
 from mamex_bench.reporting.figures import LEVELS
@@ -173,7 +173,7 @@ def rivals(results: Results, instance: str) -> Table:
                 _mean(final),
                 _mean(inside) if cell.profile_kind == "markov" else "the same",
                 _difference(cell, base),
-                *costs([cell]),
+                *cost_tables.of_cells([cell]),
             )
         )
     markov = ""

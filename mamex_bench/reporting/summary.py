@@ -77,6 +77,17 @@ def warnings(results: Results) -> list[str]:
     return found
 
 
+def tally(results: Results, claim: str) -> str:
+    """How many of a claim's verdicts came out how; Markdown."""
+    found = Counter(
+        style.status(v.status, v.expected)
+        for v in results.verdicts
+        if v.claim == claim and v.status != "not applicable"
+    )
+    said = [f"{number(amount)} {look.words}" for look, amount in found.most_common()]
+    return "; ".join(said) + "." if said else "applies to nothing in this suite."
+
+
 def all_hold(results: Results, claim: str) -> str:
     """One sentence when every applicable verdict of the claim holds, else nothing."""
     own = [v for v in results.verdicts if v.claim == claim and v.status != "not applicable"]
@@ -85,11 +96,14 @@ def all_hold(results: Results, claim: str) -> str:
     return f"No violation seen in any of {count(len(own), 'verdict')}."
 
 
-def statements(results: Results, claim: str) -> list[str]:
-    """Every applicable verdict of a claim: status, where, and its own sentence; Markdown."""
+def statements(results: Results, claim: str, holding: bool) -> list[str]:
+    """A claim's applicable verdicts that hold, or all others: status, where, its own sentence.
+
+    Markdown.
+    """
     lines = []
     for v in results.verdicts:
-        if v.claim != claim or v.status == "not applicable":
+        if v.claim != claim or v.status == "not applicable" or holding != (v.status == "holds"):
             continue
         look = style.status(v.status, v.expected)
         place = [markdown(v.instance), concept(v.concept), markdown(learner(v.learner))]

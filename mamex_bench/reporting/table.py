@@ -35,13 +35,17 @@ Entry = str | Mark | Formula
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text with a caption; `align` holds one of "l", "r", "c" per column."""
+    """Rows of text with a caption; `align` holds one of "l", "r", "c" per column.
+
+    dense: set small in the document; tables of more than six columns are in any case.
+    """
 
     slug: str
     caption: str
     header: tuple[str, ...]
     align: str
     rows: tuple[tuple[Entry, ...], ...]
+    dense: bool = False
 
     def to_markdown(self, anchored: bool = False) -> str:
         """A pipe table with its caption; `anchored` adds the anchor and status classes."""
@@ -56,7 +60,7 @@ class Table:
         body = "\n".join([*lines, "", f": {markdown(self.caption)}"])
         if not anchored:
             return body + "\n"
-        width = " .wide" if len(self.header) > 6 else ""
+        width = " .wide" if self.dense or len(self.header) > 6 else ""
         return f"::: {{#tbl:{self.slug} .table{width}}}\n{body}\n:::\n"
 
     def to_latex(self) -> str:

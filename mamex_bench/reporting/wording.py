@@ -38,6 +38,11 @@ def learner_label(cell: Cell) -> str:
     return name + mark
 
 
+def unbroken(text: str) -> str:
+    """The text on one line."""
+    return text.replace(" ", FIXED)
+
+
 def has_data(cell: Cell) -> bool:
     """Whether some seeds have been run, all of them or not."""
     return len(cell.seeds) > 0 and cell.regret.size > 0

@@ -1,0 +1,168 @@
+"""MAMEX against the best of each kind, counted over instances: what a comparison supports.
+
+A duel needs one regret that speaks of both sides. Learners that play mixtures over the class are
+compared inside it. With learners that play Markov profiles MAMEX is compared where both regrets
+coincide in every run, so that nothing outside the class would have paid, and elsewhere by the
+regret against every policy if that is known of both.
+
+The best of a kind is chosen by the same runs that it is judged by, which favours the kind; the
+interval of each duel stands by itself at 95 %.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mamex_bench.reporting import champions
+from mamex_bench.reporting.contests import Contest, contests
+from mamex_bench.reporting.kinds import Kind
+from mamex_bench.reporting.table import Table
+from mamex_bench.reporting.wording import concept, count, learner, number, places
+from mamex_bench.runs.results import Results
+
+WORDS = {-1: "less regret", 0: "level", 1: "more"}
+_NAMED = 6  # at most so many places are named in a sentence
+
+
+@dataclass(frozen=True)
+class Duels:
+    """One MAMEX against one kind.
+
+    Attributes:
+        learner: id of the MAMEX.
+        kind: of the other side.
+        plain: whether tuned forms of that kind were left out.
+        signs: (instance, concept) -> -1: MAMEX has less regret, 0: level, 1: more.
+        factors: how many times MAMEX's regret the other one is, both shifted by one bad episode.
+    """
+
+    learner: str
+    kind: Kind
+    plain: bool
+    signs: dict[tuple[str, str], int]
+    factors: tuple[float, ...]
+
+    def where(self, sign: int) -> dict[str, list[str]]:
+        """Instances with that outcome, and the concepts."""
+        found: dict[str, list[str]] = {}
+        for (instance, name), own in self.signs.items():
+            if own == sign:
+                found.setdefault(instance, []).append(concept(name))
+        return found
+
+    def amount(self, sign: int) -> int:
+        return list(self.signs.values()).count(sign)
+
+
+def arenas(results: Results) -> dict[tuple[str, str], list[Contest]]:
+    """(instance, concept) -> the contests with one regret for all, in the order of preference."""
+    found: dict[tuple[str, str], list[Contest]] = {}
+    together = [each for each in contests(results, "inside") if each.mixed and each.coincide]
+    for each in [*contests(results), *together, *contests(results, "all")]:
+        if champions.mamex(each):
+            found.setdefault((each.instance, each.concept), []).append(each)
+    return found
+
+
+def duels(results: Results) -> list[Duels]:
+    """Every MAMEX against every kind, and against what of it is not tuned where that differs."""
+    grounds = arenas(results)
+    every = [contest for own in grounds.values() for contest in own]
+    ids = dict.fromkeys(
+        contest.cells[i].learner for contest in every for i in champions.mamex(contest)
+    )
+    found = []
+    for identity in ids:
+        for kind in champions.rivals(every):
+            full = _duels(grounds, identity, kind, plain=False)
+            bare = _duels(grounds, identity, kind, plain=True)
+            found.append(full)
+            if bare.signs and (bare.signs, bare.factors) != (full.signs, full.factors):
+                found.append(bare)
+    return [each for each in found if each.signs]
+
+
+def _duels(
+    grounds: dict[tuple[str, str], list[Contest]], identity: str, kind: Kind, plain: bool
+) -> Duels:
+    signs, factors = {}, []
+    for place, own in grounds.items():
+        for contest in own:
+            one = contest.place_of(identity)
+            other = champions.best_of(contest, kind, plain)
+            if one is not None and other is not None:
+                signs[place] = contest.sign(one, other)
+                factors.append(float(contest.factors[other] / contest.factors[one]))
+                break
+    return Duels(identity, kind, plain, signs, tuple(factors))
+
+
+def table(found: Sequence[Duels]) -> Table:
+    """One row per MAMEX and kind: how often less, level, more, and by what factor."""
+    rows = tuple(
+        (
+            learner(each.learner),
+            each.kind.title + (", not tuned" if each.plain else ""),
+            number(len(each.signs)),
+            *(number(each.amount(sign)) for sign in (-1, 0, 1)),
+            *(_factor(value) for value in _spread(each.factors)),
+        )
+        for each in found
+    )
+    return Table(
+        slug="comparison-duels",
+        caption="MAMEX against the best learner of each kind, instances and concepts together: how "
+        "often MAMEX has less regret, is level, has more; then how many times MAMEX’s regret the "
+        "other’s is, both shifted by one bad episode (below 1: the other has less): least, median "
+        "and greatest. “Not tuned”: tuned forms of that kind left out. The best of a kind is "
+        "chosen by the same runs, which favours the kind; each interval stands by itself at 95 %.",
+        header=(
+            "MAMEX as",
+            "against the best of",
+            "compared",
+            "less",
+            "level",
+            "more",
+            "factor, least",
+            "median",
+            "greatest",
+        ),
+        align="llrrrrrrr",
+        rows=rows,
+    )
+
+
+def _spread(factors: Sequence[float]) -> tuple[float, float, float]:
+    return min(factors), float(np.median(factors)), max(factors)
+
+
+def _factor(value: float) -> str:
+    return number(value, 2)
+
+
+def sentences(found: Sequence[Duels]) -> list[tuple[str, str, str]]:
+    """For each kind: its question, what the comparison says, and what it does not support."""
+    lines = []
+    for kind in dict.fromkeys(each.kind for each in found):
+        own = [each for each in found if each.kind is kind and not each.plain]
+        lines.append((f"{kind.title}: {kind.asks}", " ".join(map(_outcome, own)), kind.caveat))
+    return lines
+
+
+def _outcome(each: Duels) -> str:
+    """Yes or no, how often, by how much, and where not."""
+    least, middle, most = (_factor(value) for value in _spread(each.factors))
+    total, less = len(each.signs), each.amount(-1)
+    answer = "Yes" if less == total else "No" if less == 0 else "In part"
+    tally = [
+        f"{WORDS[sign]} on {number(each.amount(sign))}" for sign in (-1, 0, 1) if each.amount(sign)
+    ]
+    where = f" More on {places(each.where(1))}." if 0 < each.amount(1) <= _NAMED else ""
+    return (
+        f"{answer} for {learner(each.learner)}: {', '.join(tally)} of "
+        f"{count(total, 'comparison')}, the best of them at {least} to {most} times its regret, "
+        f"{middle} in the median.{where}"
+    )
