@@ -13,7 +13,15 @@ from test_decoupling import tampered, tiny
 
 import mamex_bench as mb
 from mamex_bench import catalogue, complexity
-from mamex_bench.complexity import _bracket, _lower, _potential, _upper
+from mamex_bench.complexity import (
+    _bracket,
+    _groups,
+    _lower,
+    _potential,
+    _potential_search,
+    _semidefinite,
+    _upper,
+)
 from mamex_bench.complexity._discrepancy import ModelDiscrepancy, discrepancies
 from mamex_bench.errors import ResultsError
 from mamex_bench.kernels.decoupling_potential import assign, levied
@@ -30,18 +38,19 @@ def everything(discrepancy):
 def test_groups_bound_every_sequence(kind, levy, monkeypatch):
     """Few groups too: then several pairs share one, and some have none."""
     for seed, room in ((1, 100), (2, 4)):
-        monkeypatch.setattr(_potential, "MOST_GROUPS", room)
+        monkeypatch.setattr(_groups, "MOST_GROUPS", room)
         instance = tiny(seed, kind=kind)
         for i, discrepancy in enumerate(discrepancies(instance)):
             definition = reference.Definition(instance, None, i)
             for mu in (0.05, 0.7, 6.0, 80.0):
-                found = _potential.build(discrepancy, levy, mu, 5, everything(discrepancy), 0.0)
-                if found is None:
+                built = _groups.build(discrepancy, levy, mu, 5, everything(discrepancy), 0.0)
+                if built is None:
                     continue
+                found = built[0]
                 assert reference.shortfall(definition, found.labels, found.factors, levy) <= 1e-12
                 for K in (1, 3):
                     A, B = reference.all_sums(definition, K).T
-                    bound, x = found.solution(mu, K)
+                    bound, x, _ = found.solution(mu, K)
                     assert (A - B / mu).max() <= bound * (1 + 1e-9)
                     stored = found.factors, found.tops, found.idle, found.levy
                     twin = reference.potential_value(*stored, x, mu, K)
@@ -49,6 +58,21 @@ def test_groups_bound_every_sequence(kind, levy, monkeypatch):
                     any_x = np.random.default_rng(seed).random(x.size) * mu
                     twin = reference.potential_value(*stored, any_x, mu, K)
                     assert (A - B / mu).max() <= twin * (1 + 1e-9)
+
+
+def test_vectors_for_one_mu_close_what_those_for_all_leave_open():
+    """K = 200 plays are worth something, which vectors for every K do not know."""
+    rng, G, mu, K = np.random.default_rng(2), 24, 50.0, 200
+    x = rng.random((G, 4))
+    limits = (x @ x.T) ** 2 * (0.5 + rng.random((G, G)))
+    limits = np.minimum(limits, limits.T)
+    np.fill_diagonal(limits, (x @ x.T).diagonal() ** 2)
+    tops = 0.02 + rng.random(G)
+    groups = _groups.Groups(np.arange(G)[None], tops, 0.0, 0.0, limits)
+    first = groups.certificate(400), groups
+    second = _potential_search.refined(first, mu, K)[0]
+    assert second.value(mu, K) <= 0.99 * first[0].value(mu, K)
+    assert (second.kernel - limits * (1 + 1e-9)).max() <= 0.0
 
 
 def test_all_sequences_up_to_length_five_lie_in_the_interval():
@@ -69,7 +93,9 @@ def test_factors_stay_below_the_limits(seed):
     limits = rng.random((G, G)) * (rng.random((G, G)) < 0.6) * 10.0 ** rng.integers(-6, 3)
     limits = np.minimum(limits, limits.T)
     np.fill_diagonal(limits, 0.1 + rng.random(G))
-    Z = _potential.admissible(limits)
+    weighted = _semidefinite.admissible(limits, weight=rng.random(G) * (rng.random(G) < 0.7))
+    assert (weighted @ weighted.T - limits * (1 + 1e-9)).max() <= 0.0
+    Z = _semidefinite.admissible(limits)
     assert (Z @ Z.T - limits * (1 + 1e-9)).max() <= 0.0
     ones = np.ones(G)
     found = _potential.Potential(np.zeros((1, 1)), Z, ones, 0.0, 0.0)
@@ -200,7 +226,7 @@ def test_a_search_without_room_widens_and_never_narrows(grouped, monkeypatch):
     instance, full, _ = grouped
     for name, value in (("MOST_GROUPS", 2), ("LOSS_LIMIT", -1.0), ("ITERATIONS", 2)):
         with monkeypatch.context() as patch:
-            patch.setattr(_potential, name, value)
+            patch.setattr(_groups, name, value)
             less = complexity.decoupling(instance, 500, "values")
         assert less.upper >= full.upper * (1 - 1e-2)
         assert less.upper >= full.lower

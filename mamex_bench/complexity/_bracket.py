@@ -18,7 +18,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mamex_bench.complexity import _counts, _lower, _potential, _spans, _thinning, _upper
+from mamex_bench.complexity import (
+    _counts,
+    _lower,
+    _potential,
+    _potential_search,
+    _spans,
+    _thinning,
+    _upper,
+)
 from mamex_bench.complexity._counts import Counts
 from mamex_bench.complexity._discrepancy import Discrepancy, discrepancies
 from mamex_bench.complexity._lower import Witness
@@ -275,7 +283,7 @@ def bracket_agent(
     grid = horizon * np.geomspace(0.06, 600.0, GRID_POINTS)
     witness = _lower.search(rest, grid, episodes, burn)
     partitions = _upper.partitions(rest, grid, episodes, burn)
-    potentials = _potential.potentials(rest, partitions, witness, grid, episodes, burn)
+    potentials = _potential_search.potentials(rest, partitions, witness, grid, episodes, burn)
     largest = max(float(rest.errors.max()), 0.0)
     others: tuple[_upper.Certificate, ...] = potentials
     upper, method, used = _upper.coefficient(partitions, grid, episodes, burn, others)
