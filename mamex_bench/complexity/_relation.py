@@ -11,9 +11,7 @@ import numpy as np
 
 from mamex_bench.complexity import measure
 from mamex_bench.complexity._bracket import Bracket, decoupling
-from mamex_bench.complexity._residuals import (
-    residual_blocks,
-)
+from mamex_bench.complexity._residuals import residual_blocks
 from mamex_bench.complexity._result import Measurement
 from mamex_bench.errors import NotApplicableError
 from mamex_bench.model.hypotheses import ModelClass
@@ -43,6 +41,11 @@ class Relation:
     source: str
     status: Status
     sides: Callable[[Subject], tuple[Ends, Ends]] = field(repr=False, compare=False)
+
+
+def exactly(value: float) -> Ends:
+    """Both ends of a number."""
+    return float(value), float(value)
 
 
 @dataclass(frozen=True)

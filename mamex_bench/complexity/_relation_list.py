@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from mamex_bench.catalogue._dimensions import linear_eluder_bound
-from mamex_bench.complexity._relation import Ends, Relation, Subject
+from mamex_bench.complexity._relation import Ends, Relation, Subject, exactly
+from mamex_bench.complexity._relation_counts import COUNTS
+from mamex_bench.complexity._relation_decisions import DECISIONS
 from mamex_bench.complexity._residuals import (
     factored_residuals,
     finite_class,
@@ -22,7 +24,6 @@ from mamex_bench.complexity._residuals import (
 from mamex_bench.complexity.eluder_dimension import linear_span
 from mamex_bench.complexity.witness_rank import misfit_matrices
 from mamex_bench.errors import NotApplicableError
-from mamex_bench.model.hypotheses import ModelClass
 from mamex_bench.model.structure import numerical_rank
 from mamex_bench.structural_bounds import (
     BURN_IN,
@@ -31,10 +32,6 @@ from mamex_bench.structural_bounds import (
     structural_linear_mixture,
     structural_witness,
 )
-
-
-def _number(value: float) -> Ends:
-    return float(value), float(value)
 
 
 def _bellman_eluder(subject: Subject, family: str) -> tuple[Ends, Ends]:
@@ -60,7 +57,7 @@ def _bilinear(subject: Subject) -> tuple[Ends, Ends]:
         bound = structural_linear_mixture(rank, value_bound=subject.value_bound, **common)
     else:
         bound = structural_bilinear(rank, residual=subject.residual, **common)
-    return subject.every_step, _number(bound)
+    return subject.every_step, exactly(bound)
 
 
 def _witness(subject: Subject) -> tuple[Ends, Ends]:
@@ -83,28 +80,30 @@ def _witness(subject: Subject) -> tuple[Ends, Ends]:
         weight=1.0,
         residual=R,
     )
-    return subject.every_step, _number(bound)
+    return subject.every_step, exactly(bound)
 
 
 def _coverability(subject: Subject) -> tuple[Ends, Ends]:
     finite_class(subject.instance, subject.hypotheses, "the bound by coverability")
     cover = float(subject.measured("coverability").certificate["per_step"].sum())
-    bits = float(np.log2(subject.episodes))
-    if subject.models:
-        R = subject.value_bound
-        slope, constant = cover * R**2 * bits / 2.0, cover * 2.0 * R
-    else:
-        slope, constant = cover * bits / 4.0, cover * 2.0 * subject.residual
-    return subject.every_step, _number(max(slope, constant / (BURN_IN * subject.horizon)))
+    models = subject.models
+    residual = subject.value_bound if models else subject.residual
+    errors = 2.0 * subject.value_bound**2 if models else 1.0
+    # Any theta will do; the least of many.
+    theta = np.geomspace(0.05, max(subject.episodes, 2), 200)
+    growth = np.maximum(np.log(subject.episodes / theta), 0.0) / (theta * np.log1p(1.0 / theta))
+    burn = (1.0 + theta) * residual / (BURN_IN * subject.horizon)
+    bound = cover * np.maximum(errors * growth / 4.0, burn).min()
+    return subject.every_step, exactly(bound)
 
 
 def _ends_of_error(subject: Subject) -> tuple[Ends, Ends]:
-    return _number(subject.largest_error / (BURN_IN * subject.horizon)), subject.coefficient
+    return exactly(subject.largest_error / (BURN_IN * subject.horizon)), subject.coefficient
 
 
 def _times_error(subject: Subject) -> tuple[Ends, Ends]:
     bound = subject.episodes * subject.largest_error / (BURN_IN * subject.horizon)
-    return subject.coefficient, _number(bound)
+    return subject.coefficient, exactly(bound)
 
 
 def _rank_of_means(subject: Subject) -> tuple[Ends, Ends]:
@@ -115,7 +114,7 @@ def _rank_of_means(subject: Subject) -> tuple[Ends, Ends]:
             if each.rank:
                 reach = each.feature * each.weight
                 bounds.append(linear_eluder_bound(each.rank, reach, subject.scale))
-    return left, _number(max(bounds))
+    return left, exactly(max(bounds))
 
 
 def _linear_functions(subject: Subject) -> tuple[Ends, Ends]:
@@ -127,7 +126,7 @@ def _linear_functions(subject: Subject) -> tuple[Ends, Ends]:
             d, reach = linear_span(values[:, h].reshape(len(values), -1))
             if d:
                 bounds.append(linear_eluder_bound(d, reach, subject.scale))
-    return left, _number(max(bounds))
+    return left, exactly(max(bounds))
 
 
 def _complete_classes(subject: Subject) -> tuple[Ends, Ends]:
@@ -163,36 +162,6 @@ def _covers(subject: Subject) -> tuple[Ends, Ends]:
     finite_models(subject.instance, subject.hypotheses, "the bracketing number")
     left = subject.ends("covering_number", scale=(subject.scale / 2.0) ** 0.5)
     return left, subject.ends("bracketing_number", scale=subject.scale)
-
-
-def _brackets(subject: Subject) -> tuple[Ends, Ends]:
-    models = finite_models(subject.instance, subject.hypotheses, "the bracketing number")
-    return subject.ends("bracketing_number", scale=subject.scale), _number(models.size)
-
-
-def _estimation(subject: Subject, form: str = "offset", concept: str = "cce") -> Ends:
-    return subject.ends("decision_estimation", form=form, concept=concept, reference="truth")
-
-
-def _constrained(subject: Subject) -> tuple[Ends, Ends]:
-    # gamma = 1 and eps = 1/2 are the measure's defaults. Where no model is near, the constrained
-    # form is a supremum over none, which counts as 0.
-    low, high = (max(0.0, end + 0.25) for end in _estimation(subject))
-    return _estimation(subject, "constrained"), (low, high)
-
-
-def _points(subject: Subject) -> tuple[Ends, Ends]:
-    finite_class(subject.instance, subject.hypotheses, "the eluder dimension")
-    game = subject.instance.dense
-    return subject.ends("eluder_dimension", scale=subject.scale), _number(
-        game.states * game.actions
-    )
-
-
-def _pairs_of_members(subject: Subject) -> tuple[Ends, Ends]:
-    classes = finite_class(subject.instance, subject.hypotheses, "the eluder dimension")
-    size = classes.size if isinstance(classes, ModelClass) else max(classes.sizes)
-    return subject.ends("eluder_dimension", scale=subject.scale), _number(size * (size - 1) / 2)
 
 
 BELOW = "this coefficient's definition"
@@ -260,9 +229,9 @@ RELATIONS: tuple[Relation, ...] = (
     Relation(
         "coefficient_below_coverability",
         "decoupling(K)",
-        "values: sum_h C_h max(log2(K)/4, 2B / (6H)); models: sum_h C_h max(R^2 log2(K)/2, "
-        "2R / (6H))",
-        "the argument of Xie et al. 2022 (arXiv 2210.04157), theorem 1, with constants",
+        "min over theta of sum_h C_h max(c log(K / theta) / (4 theta log(1 + 1 / theta)), "
+        "(1 + theta) B / (6H)); values: c = 1; models: c = 2 R^2, B = R",
+        "theory/relations.md, section D; the argument of Xie et al. 2022 (arXiv 2210.04157)",
         "proved",
         _coverability,
     ),
@@ -291,22 +260,6 @@ RELATIONS: tuple[Relation, ...] = (
         _linear_functions,
     ),
     Relation(
-        "eluder_below_points",
-        "eluder_dimension(eps)",
-        "S A",
-        "Russo and Van Roy 2013, section 4: no point is independent of itself",
-        "proved",
-        _points,
-    ),
-    Relation(
-        "eluder_below_pairs",
-        "eluder_dimension(eps)",
-        "|F| (|F| - 1) / 2",
-        "docstring of mamex_bench/complexity/_eluder.py: no pair witnesses twice",
-        "proved",
-        _pairs_of_members,
-    ),
-    Relation(
         "bellman_below_bilinear",
         "bellman_rank(Q)",
         "bilinear_rank(residual)",
@@ -323,28 +276,12 @@ RELATIONS: tuple[Relation, ...] = (
         _joint_rank,
     ),
     Relation(
-        "bellman_below_states",
-        "bellman_rank(V)",
-        "S",
-        "Jiang et al. 2017 (arXiv 1610.09512): roll-ins are distributions over states",
-        "proved",
-        lambda s: (s.ends("bellman_rank", kind="V"), _number(s.instance.dense.states)),
-    ),
-    Relation(
         "witness_below_bellman",
         "witness_rank(kappa = 1, all tests)",
         "bellman_rank(Q)",
         "Sun et al. 2019 (arXiv 1811.08540), proposition 7",
         "proved",
         lambda s: (s.ends("witness_rank"), s.ends("bellman_rank", kind="Q")),
-    ),
-    Relation(
-        "coverability_below_policies",
-        "coverability",
-        "|Pi|, joint policies",
-        "Xie et al. 2022 (arXiv 2210.04157): the sum over policies bounds the maximum",
-        "proved",
-        lambda s: (s.ends("coverability"), _number(s.instance.policies.size)),
     ),
     Relation(
         "covering_below_bracketing",
@@ -354,36 +291,6 @@ RELATIONS: tuple[Relation, ...] = (
         "proved",
         _covers,
     ),
-    Relation(
-        "bracketing_below_size",
-        "bracketing_number(eps)",
-        "|F|",
-        "a bracket for each model",
-        "proved",
-        _brackets,
-    ),
-    Relation(
-        "constrained_below_offset",
-        "decision_estimation(constrained, eps)",
-        "max(0, decision_estimation(offset, gamma) + gamma eps^2)",
-        "take q = p: Foster et al. 2023 (arXiv 2305.00684), section 2",
-        "proved",
-        _constrained,
-    ),
-    Relation(
-        "estimation_cce_below_ce",
-        "decision_estimation(offset, cce)",
-        "decision_estimation(offset, ce)",
-        "a swap may ignore what was drawn",
-        "proved",
-        lambda s: (_estimation(s), _estimation(s, concept="ce")),
-    ),
-    Relation(
-        "estimation_ce_below_nash",
-        "decision_estimation(offset, ce)",
-        "decision_estimation(offset, nash)",
-        "a pure deviation may know the whole draw",
-        "proved",
-        lambda s: (_estimation(s, concept="ce"), _estimation(s, concept="nash")),
-    ),
+    *COUNTS,
+    *DECISIONS,
 )

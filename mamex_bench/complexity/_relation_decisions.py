@@ -1,0 +1,140 @@
+"""Relations of the decision-estimation coefficient, its bound by the decoupling coefficient first.
+
+With Mbar the reference, d_i the K-free decoupling coefficient of agent i with Mbar as truth, H' the
+number of steps at which a model differs from Mbar, and G the range of the agents' summed return
+along trajectories, for every gamma, and for CCE and CE alike
+
+    gamma dec_gamma(Mbar) <= (G + sum_i sqrt((2 H' - 1) d_i))^2 / 4.
+
+Statement and proof: theory/relations.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from mamex_bench.complexity._relation import Ends, Relation, Subject
+from mamex_bench.complexity._residuals import finite_models
+from mamex_bench.errors import NotApplicableError
+from mamex_bench.model.hypotheses import ModelClass
+from mamex_bench.model.instance import Instance
+
+# Where gamma dec_gamma is looked for: it vanishes at both ends.
+GAMMAS = (0.25, 4.0, 16.0)
+DECOUPLED = (
+    "(G + sum_i sqrt((2H' - 1) d_i))^2 / (4 gamma), d_i the decoupling coefficient of agent i for "
+    "every K, H' the steps at which models differ, G the range of the summed return"
+)
+PAGE = "theory/relations.md, section A"
+
+
+def informative_steps(instance: Instance, models: ModelClass) -> int:
+    """H', the number of steps at which a model differs from the game (both dense)."""
+    other = models.transitions != instance.dense.transition
+    return int(other.any(axis=(0, 2, 3, 4)).sum())
+
+
+def welfare_range(instance: Instance, models: ModelClass) -> float:
+    """G: most minus least of sum_h sum_i r_i(s_h, a_h) along what the game or a model can reach."""
+    game = instance.dense
+    possible = (models.transitions > 0.0).any(axis=0) | (game.transition > 0.0)
+    welfare = game.reward.sum(axis=0)
+    most = least = np.zeros(game.states)
+    for h in range(game.horizon - 1, -1, -1):
+        # up_h(s) = max_a { r(s, a) + max over next states of up_{h+1} }, down_h likewise
+        after = np.where(possible[h], most, -np.inf).max(axis=2)
+        before = np.where(possible[h], least, np.inf).min(axis=2)
+        most = (welfare[h] + after).max(axis=1)
+        least = (welfare[h] + before).min(axis=1)
+    start = game.initial > 0.0
+    return float(most[start].max() - least[start].min())
+
+
+def decoupled_estimation(coefficients: Iterable[float], steps: int, spread: float) -> float:
+    """(G + sum_i sqrt((2 H' - 1) d_i))^2 / 4, which gamma dec_gamma does not exceed."""
+    roots = np.sqrt(max(2 * steps - 1, 0) * np.array(list(coefficients)))
+    return float((spread + roots.sum()) ** 2 / 4.0)
+
+
+def estimation(subject: Subject, form: str = "offset", concept: str = "cce") -> Ends:
+    """The coefficient at the truth, gamma = 1 or eps = 1/2, which are the measure's defaults."""
+    return subject.ends("decision_estimation", form=form, concept=concept, reference="truth")
+
+
+def _constrained(subject: Subject) -> tuple[Ends, Ends]:
+    # gamma eps^2 = 1/4. Where no model is near, the constrained form is a supremum over none,
+    # which counts as 0.
+    low, high = (max(0.0, end + 0.25) for end in estimation(subject))
+    return estimation(subject, "constrained"), (low, high)
+
+
+def _decoupled(subject: Subject) -> Ends:
+    """Ends of the bound of gamma dec_gamma."""
+    models = finite_models(subject.instance, subject.hypotheses, "this bound")
+    free = [agent.free for agent in subject.bracket.agents]
+    if not np.isfinite([high for _, high in free]).all():
+        raise NotApplicableError(
+            f"the decoupling coefficient of {subject.instance.name!r} is infinite: it bounds "
+            "nothing"
+        )
+    steps = informative_steps(subject.instance, models)
+    spread = welfare_range(subject.instance, models)
+    low, high = (decoupled_estimation(ends, steps, spread) for ends in zip(*free))
+    return low, high
+
+
+def _cce(subject: Subject) -> tuple[Ends, Ends]:
+    low, high = _decoupled(subject)
+    found = [(estimation(subject), 1.0)]
+    for gamma in GAMMAS:
+        options = {"form": "offset", "concept": "cce", "reference": "truth", "gamma": gamma}
+        found.append((subject.ends("decision_estimation", **options), gamma))
+    # The gamma at which the bound is tightest.
+    left, gamma = max(found, key=lambda each: each[1] * each[0][1])
+    return left, (low / gamma, high / gamma)
+
+
+DECISIONS: tuple[Relation, ...] = (
+    Relation(
+        "estimation_below_coefficients",
+        "decision_estimation(offset, cce)",
+        f"{DECOUPLED}; at the gamma where it is tightest",
+        PAGE,
+        "proved",
+        _cce,
+    ),
+    Relation(
+        "estimation_ce_below_coefficients",
+        "decision_estimation(offset, ce)",
+        f"{DECOUPLED}; at gamma = 1",
+        PAGE,
+        "proved",
+        lambda s: (estimation(s, concept="ce"), _decoupled(s)),
+    ),
+    Relation(
+        "constrained_below_offset",
+        "decision_estimation(constrained, eps)",
+        "max(0, decision_estimation(offset, gamma) + gamma eps^2)",
+        "take q = p: Foster et al. 2023 (arXiv 2305.00684), section 2",
+        "proved",
+        _constrained,
+    ),
+    Relation(
+        "estimation_cce_below_ce",
+        "decision_estimation(offset, cce)",
+        "decision_estimation(offset, ce)",
+        "a swap may ignore what was drawn",
+        "proved",
+        lambda s: (estimation(s), estimation(s, concept="ce")),
+    ),
+    Relation(
+        "estimation_ce_below_nash",
+        "decision_estimation(offset, ce)",
+        "decision_estimation(offset, nash)",
+        "a pure deviation may know the whole draw",
+        "proved",
+        lambda s: (estimation(s, concept="ce"), estimation(s, concept="nash")),
+    ),
+)

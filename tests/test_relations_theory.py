@@ -1,0 +1,372 @@
+"""theory/relations.md: its lemmas against exact sums, its constants against planted changes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from reduced import reduced
+
+import mamex_bench as mb
+from mamex_bench import bounds, catalogue, complexity
+from mamex_bench.complexity import _relation_counts, _relation_decisions, _relation_list
+from mamex_bench.complexity._discrepancy import discrepancies
+from mamex_bench.complexity._relation import Subject
+from mamex_bench.complexity.decision_estimation import hellinger
+from mamex_bench.errors import InputError, NotApplicableError
+from mamex_bench.model.hypotheses import ModelClass
+from mamex_bench.model.instance import Instance
+
+
+def chosen(name):
+    return [each for each in complexity.relations() if each.name == name]
+
+
+def check(instance, name, **options):
+    (found,) = complexity.check_relations(instance, chosen=chosen(name), **options)
+    return found
+
+
+def with_truth(instance, member):
+    """The same class, another member in the truth's place."""
+    game, models = instance.game, instance.hypothesis()
+    other = mb.MarkovGame(models.transitions[member], game.reward, game.action_counts, game.initial)
+    return Instance(other, instance.policies, ModelClass(models.transitions, member), instance.name)
+
+
+# --- interactions ------------------------------------------------------------------------------
+
+
+class Interaction:
+    """Sums over all outcomes of an interaction under two laws, P and Q.
+
+    Attributes:
+        affinity: sum sqrt(PQ).
+        above: sum [sqrt P - sqrt Q]_+^2.
+        seen: sum over steps of E_P D_k^2, D_k^2 of the conditional laws.
+    """
+
+    def __init__(self, laws):
+        """laws(past) -> (P, Q) of what comes next, or None at the end."""
+        self.affinity = self.above = self.seen = 0.0
+        self.visit(laws, (), 1.0, 1.0)
+
+    def visit(self, laws, past, p, q):
+        found = laws(past)
+        if found is None:
+            self.affinity += np.sqrt(p * q)
+            self.above += max(np.sqrt(p) - np.sqrt(q), 0.0) ** 2
+            return
+        P, Q = found
+        self.seen += p * ((np.sqrt(P) - np.sqrt(Q)) ** 2).sum()
+        for z in range(len(P)):
+            self.visit(laws, (*past, z), p * P[z], q * Q[z])
+
+    @property
+    def distance(self):
+        return 2.0 - 2.0 * self.affinity
+
+
+def drawn(rng):
+    """Laws of a random interaction of at most four steps, and its length."""
+    steps, spread = int(rng.integers(1, 5)), rng.choice([0.1, 0.3, 1.0])
+
+    def laws(past):
+        if len(past) == steps:
+            return None
+        both = rng.dirichlet(np.full(3, spread), size=2)
+        both[rng.random(2) < 0.2, rng.integers(3)] = 0.0
+        both /= both.sum(axis=1, keepdims=True)
+        return (both[0], both[0]) if rng.random() < 0.3 else tuple(both)
+
+    return laws, steps
+
+
+def two_steps(p, q, after):
+    """Something of probability p and q; after it alone, `after` steps with nothing in common."""
+
+    def laws(past):
+        if len(past) == 1 + after:
+            return None
+        if not past:
+            return np.array([p, 1.0 - p]), np.array([q, 1.0 - q])
+        return (np.eye(2)[0], np.eye(2)[int(past[0] == 0)])
+
+    return laws
+
+
+def test_distances_of_random_interactions():
+    rng = np.random.default_rng(0)
+    for _ in range(400):
+        laws, steps = drawn(rng)
+        found = Interaction(laws)
+        assert found.above <= found.seen + 1e-12
+        assert found.seen <= (2 * steps - 1) * found.distance + 1e-12
+
+
+def test_what_is_seen_on_the_way_needs_its_constant():
+    for after in (1, 2, 4):
+        found = Interaction(two_steps(1e-4, 0.0, after))
+        assert found.seen <= (2 * after + 1) * found.distance + 1e-12
+        assert found.seen > 0.999 * (2 * after + 1) * found.distance
+
+
+def test_the_one_sided_distance_needs_its_constant_and_the_two_sided_one_a_larger():
+    found = Interaction(two_steps(1e-4, 0.0, 0))
+    assert 0.999 * found.seen < found.above <= found.seen + 1e-15
+    small = 1e-6
+    found = Interaction(two_steps(small, (1.0 + np.sqrt(2.0)) ** 2 * small, 1))
+    assert found.distance / found.seen == pytest.approx(1.0 + np.sqrt(0.5), rel=1e-4)
+    assert found.above <= found.seen
+
+
+def test_change_of_measure():
+    rng = np.random.default_rng(1)
+    for _ in range(200):
+        p, q = rng.dirichlet(np.full(6, 0.3), size=2)
+        above = (np.maximum(np.sqrt(p) - np.sqrt(q), 0.0) ** 2).sum()
+        alpha = 1.0 + rng.exponential()
+        # The worst h in [0, 1].
+        h = (p > alpha * q).astype(float)
+        assert p @ h <= alpha * (q @ h) + alpha / (alpha - 1.0) * above + 1e-12
+    # Equality where p = alpha^2 q.
+    alpha, q = 3.0, np.array([0.01, 0.99])
+    p = np.array([alpha**2 * q[0], 1.0 - alpha**2 * q[0]])
+    above = (np.sqrt(p[0]) - np.sqrt(q[0])) ** 2
+    assert p[0] - alpha * q[0] == pytest.approx(alpha / (alpha - 1.0) * above, rel=1e-12)
+
+
+# --- what enters the bound ---------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def game():
+    return reduced(catalogue.make("random_game"), 3, 5)
+
+
+def test_discrepancies_of_steps_are_seen_at_the_end(game):
+    models = game.hypothesis()
+    steps = _relation_decisions.informative_steps(game, models)
+    seen = discrepancies(game)[0].own.T
+    ends = hellinger(game, None, game.game.transition)
+    assert (seen <= (steps - 0.5) * ends + 1e-12).all()
+    assert (seen > 0.5 * ends + 1e-6).any()
+
+
+def test_steps_that_differ_are_counted(game):
+    models = game.hypothesis()
+    H = game.game.horizon
+    assert _relation_decisions.informative_steps(game, models) == H
+    one = np.repeat(game.game.transition[None], 2, axis=0)
+    one[1, 1] = models.transitions[(models.truth + 1) % models.size, 1]
+    assert _relation_decisions.informative_steps(game, ModelClass(one, 0)) == 1
+    assert _relation_decisions.informative_steps(game, ModelClass(one[:1], 0)) == 0
+
+
+def test_welfare_range_is_that_of_trajectories():
+    rng = np.random.default_rng(3)
+    transition = rng.dirichlet(np.ones(3), size=(3, 3, 2))
+    transition[rng.random(transition.shape) < 0.4] = 0.0
+    transition[..., 0] += transition.sum(axis=3) == 0.0
+    transition /= transition.sum(axis=3, keepdims=True)
+    reward = rng.random((1, 3, 3, 2))
+    made = mb.MarkovGame(transition, reward, (2,), np.array([0.5, 0.5, 0.0]))
+    subject = Instance(made, mb.PurePolicies.all(made), ModelClass(transition[None], 0))
+    totals = []
+
+    def walk(h, s, total):
+        if h == 3:
+            totals.append(total)
+            return
+        for a in range(2):
+            for t in np.flatnonzero(transition[h, s, a]):
+                walk(h + 1, t, total + reward[0, h, s, a])
+
+    for s in (0, 1):
+        walk(0, s, 0.0)
+    spread = _relation_decisions.welfare_range(subject, subject.hypothesis())
+    assert spread == pytest.approx(max(totals) - min(totals), abs=1e-12)
+    assert spread < reward.max(axis=(0, 2, 3)).sum() - reward.min(axis=(0, 2, 3)).sum() - 1e-3
+
+
+def test_independent_draws_decouple(game):
+    K, rng = 200, np.random.default_rng(2)
+    bracket = complexity.decoupling(game, K)
+    closest = 0.0
+    for agent, each in zip(bracket.agents, discrepancies(game)):
+        for _ in range(40):
+            eta = float(np.exp(rng.normal(-2.0, 2.0)))
+            p = rng.dirichlet(np.full(each.policies, 0.1))
+            # The best map of policies to models, as in the optimistic game; `own` is D(q; f).
+            worth = p @ (each.errors - eta * (p @ each.own)).max(axis=1)
+            allowed = agent.upper_value((K - 1) / (2.0 * eta), K) / K
+            assert worth <= allowed + 1e-12
+            closest = max(closest, worth / allowed)
+    assert closest > 0.5
+
+
+# --- decisions and decoupling ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", ["random_game", "needle", "hypercube", "three_concepts"])
+def test_estimation_is_below_the_coefficients_at_every_reference(family):
+    small = reduced(catalogue.make(family), 2, 3)
+    for member in range(small.hypothesis().size):
+        moved = with_truth(small, member)
+        for name in ("estimation_below_coefficients", "estimation_ce_below_coefficients"):
+            found = check(moved, name, episodes=20)
+            assert found.outcome == "holds", str(found)
+
+
+def test_the_constant_is_that_of_many_arms(monkeypatch):
+    # gamma = M / 4: 1/2 - 1/M against (1 + sqrt(M / 2))^2 / M.
+    M = 64
+    instance = catalogue.make("needle", arms=M, truth="none", dummy_actions=1)
+    found = check(instance, "estimation_below_coefficients", episodes=20)
+    assert found.outcome == "holds"
+    assert found.left == pytest.approx((0.5 - 1 / M,) * 2, abs=1e-9)
+    assert found.right == pytest.approx(((1 + np.sqrt(M / 2)) ** 2 / M,) * 2, rel=1e-4)
+    true = _relation_decisions.decoupled_estimation
+    for planted in (
+        lambda d, steps, spread: 0.65 * true(d, steps, spread),
+        lambda d, steps, spread: true(0.5 * np.array(d), steps, spread),
+        lambda d, steps, spread: true(d, 0, spread),
+    ):
+        monkeypatch.setattr(_relation_decisions, "decoupled_estimation", planted)
+        assert check(instance, "estimation_below_coefficients", episodes=20).outcome == "violated"
+
+
+def test_an_infinite_coefficient_bounds_nothing():
+    found = check(catalogue.make("safe_arm", blind=True), "estimation_below_coefficients")
+    assert found.outcome == "not applicable"
+    assert "infinite" in found.reason
+
+
+# --- what does not hold ------------------------------------------------------------------------
+
+
+def test_no_estimation_and_many_arms_to_decouple():
+    for arms in (2, 4, 8):
+        instance = catalogue.make("safe_arm", arms=arms)
+        for gamma in (0.01, 1.0):
+            for concept in ("cce", "ce", "nash"):
+                options = {"gamma": gamma, "concept": concept}
+                found = complexity.measure("decision_estimation", instance, **options)
+                assert found.upper == pytest.approx(0.0, abs=1e-9)
+        low, high = complexity.decoupling(instance, 20).k_free
+        known = instance.known["decoupling"].value
+        assert known == arms * 0.25 / (2.0 * (1.0 - np.sqrt(0.5)))
+        assert low == pytest.approx(known, rel=0.02)
+        assert high >= known * (1 - 1e-9)
+
+
+def test_pure_decisions_are_not_bounded():
+    pennies = np.array([[1.0, 0.0], [0.0, 1.0]]).reshape(1, 1, 4)
+    game = mb.MarkovGame(
+        np.ones((1, 1, 4, 1)), np.stack([pennies, 1.0 - pennies]).reshape(2, 1, 1, 4), (2, 2)
+    )
+    instance = Instance(game, mb.PurePolicies.all(game), ModelClass(game.transition[None], 0))
+    assert complexity.decoupling(instance, 20).k_free == (0.0, 0.0)
+    for gamma in (1.0, 1e6):
+        dec = {
+            concept: complexity.measure(
+                "decision_estimation", instance, gamma=gamma, concept=concept
+            ).value
+            for concept in ("cce", "ce", "nash")
+        }
+        assert dec == pytest.approx({"cce": 0.0, "ce": 0.0, "nash": 1.0}, abs=1e-9)
+
+
+# --- minimax regret ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("episodes", [1, 2, 5, 12, 16])
+def test_minimax_regret_of_the_needle(episodes):
+    # Arms without replacement, in random order: under each model the paying arm is still to be
+    # found in episode k with probability (M - k) / M, and arms are alike.
+    M = 16
+    exact = sum((M - k) / M for k in range(1, episodes + 1))
+    instance = catalogue.make("needle", arms=M, truth="none", dummy_actions=1)
+    found = complexity.measure("minimax_regret", instance, episodes=episodes)
+    assert 0.0 < found.lower <= exact <= found.upper + 1e-9
+    assert found.upper == pytest.approx(episodes * (1 - 1 / M))
+    B, gamma = found.certificate["largest_gain"], found.certificate["gamma"]
+    assert B == 1.0
+    assert found.certificate["estimation"] == pytest.approx(1 - (1 + 2 * gamma) / M)
+    # Without the factor 1 - B K / gamma the lower end would be wrong.
+    small = complexity.measure("decision_estimation", instance, gamma=0.25, reference="truth").lower
+    assert episodes * small > exact or episodes <= 2
+
+
+def test_minimax_regret_grows_with_the_episodes():
+    instance = catalogue.make("needle", arms=16, truth="none", dummy_actions=1)
+    floors = [
+        complexity.measure("minimax_regret", instance, episodes=K).lower
+        for K in (1, 4, 16, 64, 256)
+    ]
+    assert floors == sorted(floors)
+    # gamma dec_gamma / (4 B) at gamma = 4.
+    assert floors[-1] == pytest.approx(1.0 - 9.0 / 16.0)
+
+
+@pytest.mark.parametrize("family", ["needle", "random_game"])
+def test_minimax_regret_is_below_the_bound_of_mamex(family):
+    # One eta for all truths; the worst member as truth.
+    small = reduced(catalogue.make(family), 2, 3)
+    K = 50
+    eta = 0.2
+    worst = 0.0
+    for member in range(small.hypothesis().size):
+        moved = with_truth(small, member)
+        bound = bounds.regret(
+            moved,
+            concept="cce",
+            episodes=K,
+            eta=eta,
+            coefficient=complexity.decoupling(moved, K),
+        )
+        worst = max(worst, small.game.agents * bound.explicit)
+    found = complexity.measure("minimax_regret", small, episodes=K)
+    assert found.lower <= worst
+
+
+def test_minimax_regret_says_what_it_cannot_do(monkeypatch):
+    instance = catalogue.make("needle", arms=3)
+    for options, words in (
+        ({"episodes": 0}, "episodes is 0"),
+        ({"concept": "nash"}, "concept is 'nash': expected 'cce' or 'ce'"),
+        ({"reference": 9}, "reference is 9: expected 'truth' or an index below 4"),
+        ({"reference": "members"}, "reference is 'members'"),
+    ):
+        with pytest.raises(InputError, match=words):
+            complexity.measure("minimax_regret", instance, **options)
+    values = catalogue.make("bellman_complete")
+    with pytest.raises(NotApplicableError, match="minimax regret"):
+        complexity.measure("minimax_regret", values, hypotheses="values")
+
+
+# --- counting and coverability -----------------------------------------------------------------
+
+
+def test_coverability_bounds_at_any_threshold():
+    subject = Subject(reduced(catalogue.make("random_game"), 2, 4), 1000, 0.1, None, 1000)
+    _, (bound, _) = _relation_list._coverability(subject)
+    cover = float(subject.measured("coverability").certificate["per_step"].sum())
+    R = subject.value_bound
+    # theta = 1, as in decoupling_bracket.md.
+    plain = cover * max(R**2 * np.log2(1000) / 2.0, 2.0 * R / (6.0 * subject.horizon))
+    assert bound < plain / 3.0
+    assert subject.coefficient[1] < bound
+
+
+def test_single_models_and_policies_bound_the_coefficient():
+    # The needle needs them all: M arms, M models, kappa = 2, against M / 2.
+    M, K = 6, 400
+    instance = catalogue.make("needle", arms=M, truth="none", dummy_actions=1)
+    subject = Subject(instance, K, 0.1, None, 1000)
+    harmonic = (1.0 / np.arange(1, K)).sum()
+    for side in (_relation_counts._policies, _relation_counts._models):
+        (low, _), (bound, _) = side(subject)
+        assert bound == pytest.approx(M * harmonic / 2.0)
+        assert low <= bound
+        # Without the harmonic number it would be too little.
+        assert low > 0.8 * M / 2.0
