@@ -18,13 +18,14 @@ from mamex_bench.errors import InputError, NotApplicableError
 from mamex_bench.kernels.self_play import stationary
 from mamex_bench.learners import _monte_carlo, double_oracle, monte_carlo_ucb, oracle
 from mamex_bench.learners._base import Learner
-from mamex_bench.learners._monte_carlo import MonteCarlo, extreme_returns
+from mamex_bench.learners._monte_carlo import MonteCarlo
 from mamex_bench.learners._zero_sum import constant_sum
 from mamex_bench.learners.double_oracle import DoubleOracle
 from mamex_bench.learners.epsilon_greedy import EpsilonGreedy, strayed
 from mamex_bench.learners.exp3_self_play import Exp3SelfPlay
 from mamex_bench.learners.explore_then_commit import ExploreThenCommit
 from mamex_bench.learners.monte_carlo_ucb import MonteCarloUCB
+from mamex_bench.model.returns import extreme_returns
 from mamex_bench.model.simulator import Simulator
 
 CONCEPTS = ("nash", "ce", "cce")
@@ -235,21 +236,23 @@ def test_ucb_plays_an_equilibrium_of_the_optimistic_game(concept: str) -> None:
 
 
 def test_ucb_stays_within_its_theorem() -> None:
-    assert monte_carlo_ucb.regret_bound(2.0, 1, 1, 1, 1.0, 0.05) == pytest.approx(
-        2.0 * (1.0 + 2.0 * sqrt(2.0 * log(40.0)) + sqrt(log(20.0) / 2.0)) + 1.0
-    )
     for game in ("rps", "needle", "random"):
-        instance, K = case(game), 10_000
-        low, high = extreme_returns(instance.game, instance.game.rewards)
+        instance, K, at = case(game), 10_000, np.array([1, 100, 10_000])
+        (found,) = mb.bounds.of_learner(
+            "monte_carlo_ucb",
+            instance,
+            concept="ce",
+            episodes=K,
+            checkpoints=at,
+            options=mb.learners.options("monte_carlo_ucb"),
+        )
+        assert found.kind == "proved"
         for seed in range(2):
             learner = mb.learners.make("monte_carlo_ucb", instance, concept="ce", episodes=K)
-            regret = mb.run(instance, learner, K, seed=seed).regret.sum(axis=0)
-            for own, width in zip(regret, high - low):
-                joint = instance.policies.size
-                bound = monte_carlo_ucb.regret_bound(width, 2, joint, K, 1.25, 0.05)
-                assert own <= bound
-                # Of the right order too: the theorem is within two orders of what happens here.
-                assert game != "random" or own > bound / 100.0
+            regret = mb.run(instance, learner, K, seed=seed).cumulative(at).sum(axis=1)
+            assert (regret <= found.values).all()
+            # Of the right order too: the theorem is within two orders of what happens here.
+            assert game != "random" or regret[-1] > found.values[-1] / 100.0
 
 
 def test_ucb_of_one_agent_is_the_textbooks() -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from mamex_bench.errors import NotApplicableError
-from mamex_bench.learners._monte_carlo import extreme_returns
 from mamex_bench.model.game import Game
 from mamex_bench.model.instance import Instance
+from mamex_bench.model.returns import extreme_returns
 
 
 def constant_sum(game: Game) -> bool:

@@ -11,7 +11,8 @@ the value of a joint policy never run. O'Donoghue, Lattimore and Osband (2021, a
 "Matrix games with bandit feedback") do this for one side of a zero-sum matrix game; here all
 agents are learners and any concept is meant.
 
-Theorem, about the executed profiles (all n agents, any concept), with probability 1 - 2 p:
+Theorem, about the executed profiles (all n agents, any concept), with probability 1 - 2 p, as a
+bound of its own in `bounds.monte_carlo_ucb`:
 
     Reg_i(K) <= R_i M + 2 R_i sqrt(2 g iota M K) + R_i sqrt(K log(n / p) / 2) + 1.
 
@@ -95,15 +96,6 @@ class MonteCarloUCB(MonteCarlo):
         if held is not None and held.payoff_gaps(payoffs).max() <= 1.0 / self.episodes:
             return held.distribution, self.episodes - self.episode
         return self.equilibrium(payoffs), self.episodes - self.episode
-
-
-def regret_bound(
-    width: float, agents: int, joint: int, episodes: int, growth: float, failure: float
-) -> float:
-    """The theorem's bound on one agent's regret, fails with probability at most 2 failure."""
-    iota = log(2 * agents * joint * episodes / failure)
-    exploring = joint + 2.0 * sqrt(2.0 * growth * iota * joint * episodes)
-    return width * (exploring + sqrt(episodes * log(agents / failure) / 2.0)) + 1.0
 
 
 def make(
