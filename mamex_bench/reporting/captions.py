@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mamex_bench.reporting.contests import Contest
+from mamex_bench.reporting.contests import Contest, counted
 from mamex_bench.reporting.wording import MARKOV_MARK, concept, count
 from mamex_bench.runs.results import Cell, InstanceRecord
-
-DEVIATIONS = {
-    "class": "inside the policy class, signed sum over agents",
-    "all": "against every policy, signed sum over agents",
-    "inside": "inside the policy class, signed sum over agents",
-}
 
 
 def seeds(cells: Sequence[Cell]) -> str:
@@ -138,7 +132,7 @@ def gaps_by_kind(record: InstanceRecord, name: str, cells: Sequence[Cell]) -> st
 def standing(found: Sequence[Contest]) -> str:
     """Caption of `standing_figures.standing`."""
     return (
-        f"Regret at the last episode {DEVIATIONS[found[0].against]}, mean over "
+        f"Regret at the last episode {counted(found)}: signed sum over agents, mean over "
         f"{seeds(_cells(found))} and 95 % bootstrap interval: every MAMEX (filled) and the best "
         "learner of each other kind (open), once among all and once among those that are not "
         "tuned. In episodes as bad as possible: each is worth u = n R_true, so that the greatest K "
@@ -153,31 +147,32 @@ def growth(found: Sequence[Contest]) -> str:
     """Caption of `standing_figures.growth`."""
     return (
         f"{', '.join(dict.fromkeys(concept(each.concept) for each in found))}: cumulative regret "
-        f"{DEVIATIONS[found[0].against]}, in "
+        f"{counted(found)}: signed sum over agents in "
         "episodes as bad as possible, of every MAMEX and of the learner of each other kind whose "
         f"mean is least at the last episode. Line: median over {seeds(_cells(found))}, band: 10 % "
         "to 90 % quantile; grey: the trivial bound. At or below 0.1 is drawn on the lowest line."
     )
 
 
-def factors(counted: str) -> str:
+def factors(found: Sequence[Contest]) -> str:
     """Caption of `comparison_figures.factors`."""
     return (
-        f"Regret {counted}: factor to the least one on the same instance, "
+        f"Regret {counted(found)}: factor to the least one on the same instance, "
         "(max(R, 0) + u)/(max(R_least, 0) + u), where u is the regret of one episode as bad as "
         "possible; darker is worse, bold is least. Slanted names: tuned forms. A dot: the "
         "learner was not run there. Below: the concept."
     )
 
 
-def profiles(name: str, amount: int, counted: str) -> str:
+def profiles(found: Sequence[Contest]) -> str:
     """Caption of `comparison_figures.profiles`."""
+    where = counted(found).split(",")[0]
     return (
-        f"{concept(name)}: performance profiles over {count(amount, 'instance')}: the share of "
-        f"them on which a learner’s regret {counted.split(',')[0]} is within a factor τ of the "
-        "least one, both shifted by the regret of one episode as bad as possible. At τ = 1: how "
-        "often it is first. A learner that does not apply to an instance never gets within any "
-        "factor of it. MAMEX stands in every panel."
+        f"{concept(found[0].concept)}: performance profiles over {count(len(found), 'instance')}: "
+        f"the share of them on which a learner’s regret {where} is within a factor τ of the least "
+        "one, both shifted by the regret of one episode as bad as possible. At τ = 1: how often it "
+        "is first. A learner that does not apply to an instance never gets within any factor of "
+        "it. MAMEX stands in every panel."
     )
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 MAPPED = 4  # learners from which on a map says more than its table
 PROFILED = 4  # instances from which on performance profiles say something
+ON_A_PAGE = 8  # panels of regret against K
 _ENDINGS: dict[Against, str] = {"class": "", "all": "-all-policies", "inside": "-inside"}
 
 Styles = Mapping[str, style.LineStyle]
@@ -47,6 +48,7 @@ def section(
     keep = Keeper(styles, table, figure)
     inside, outside, every = (_ordered(results, each) for each in ("class", "all", "inside"))
     together = [each for each in every if each.mixed and each.coincide]
+    known = any(each.mixed for each in outside)  # then that ranking holds all learners anyway
     fought = duels.duels(results)
     return {
         "there": bool(every),
@@ -57,11 +59,12 @@ def section(
         "winners": table(tables.winners(inside)),
         "duels": table(duels.table(fought)) if fought else None,
         "asked": duels.sentences(fought),
-        "together": keep.standing(together, "-together"),
+        "together": None if known else keep.standing(together, "-together"),
         "first_together": comparison_words.first_places(together),
         "class": keep.ranking(inside),
-        "growth": keep.growth(inside),
+        "known": known,
         "all": keep.ranking(outside),
+        "first_all": comparison_words.first_places(outside),
         "standing_all": keep.standing(outside, "-all-policies"),
         "inside": keep.map([each for each in every if each.mixed]),
         "on_markov": comparison_words.sentences_on_markov(every),
@@ -102,7 +105,7 @@ class Keeper:
         if not any(len(contest.cells) >= MAPPED for contest in found):
             return None
         against = found[0].against
-        caption = captions.factors(tables.WORDS[against])
+        caption = captions.factors(found)
         draw = partial(comparison_figures.factors, found)
         return self.figure(f"comparison-factors{_ENDINGS[against]}", caption, draw)
 
@@ -113,7 +116,7 @@ class Keeper:
             for place, panel in enumerate(panels(own)):
                 ending = f"{_ENDINGS[found[0].against]}{'-few' if place else ''}"
                 if len(panel) >= PROFILED and any(len(each.cells) >= MAPPED for each in panel):
-                    caption = captions.profiles(name, len(panel), tables.WORDS[found[0].against])
+                    caption = captions.profiles(panel)
                     draw = partial(comparison_figures.profiles, panel, self.styles)
                     slug = f"comparison-profiles-{name}{ending}"
                     profiles.append(self.figure(slug, caption, draw))
@@ -121,6 +124,7 @@ class Keeper:
         return {
             "map": self.map(found),
             "profiles": profiles,
+            "growth": self.growth(found),
             "tables": [slug for slug in kept if slug],
         }
 
@@ -128,12 +132,17 @@ class Keeper:
         """Regret against K of MAMEX and the best of each kind: the largest panel, then others."""
         parts = [panel for own in by_concept(found).values() for panel in panels(own)]
         rest = [contest for panel in parts[1:] for contest in panel]
+        pages = [
+            own[start : start + ON_A_PAGE]
+            for own in (parts[0] if parts else [], rest)
+            for start in range(0, len(own), ON_A_PAGE)
+        ]
         return [
             self.figure(
-                f"comparison-growth{ending}",
-                captions.growth(panel),
-                partial(standing_figures.growth, panel, self.styles),
+                f"comparison-growth{_ENDINGS[page[0].against]}{f'-{place + 1}' if place else ''}",
+                captions.growth(page),
+                partial(standing_figures.growth, page, self.styles),
             )
-            for panel, ending in ((parts[0] if parts else [], ""), (rest, "-further"))
-            if any(len(contest.cells) >= MAPPED for contest in panel)
+            for place, page in enumerate(pages)
+            if any(len(contest.cells) >= MAPPED for contest in page)
         ]

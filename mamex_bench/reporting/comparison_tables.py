@@ -12,19 +12,12 @@ from mamex_bench.reporting.estimates import mean_interval
 from mamex_bench.reporting.table import Table
 from mamex_bench.reporting.wording import (
     FIXED,
-    MARKOV_MARK,
     concept,
     interval,
     learner_label,
     number,
     unbroken,
 )
-
-WORDS = {
-    "class": "inside the policy class, learners that play mixtures over it",
-    "all": f"against every policy, learners marked {MARKOV_MARK}, ranked among themselves",
-    "inside": "inside the policy class, all learners",
-}
 
 # ----- who wins ----------------------------------------------------------------------------------
 
@@ -116,15 +109,13 @@ def standings(found: Sequence[Contest], name: str, slug: str) -> Table:
                 *cost_tables.of_cells(own),
             )
         )
-    against = found[0].against if found else "class"
-    deviations = WORDS[against]
     return Table(
         slug=slug,
-        caption=f"{concept(name)}, regret {deviations}: instances that the learner applies to, "
-        "first places, mean rank over these with its 95 % bootstrap interval over seeds, factor to "
-        "the least regret (geometric mean, and worst), instances on which that factor is at most "
-        "2. Time: learner and simulation per episode, median over seeds, then over instances; "
-        "equilibria solved in a run, and their share of the time, likewise.",
+        caption=f"{concept(name)}, regret {contests.counted(found)}: instances that the learner "
+        "applies to, first places, mean rank over these with its 95 % bootstrap interval over "
+        "seeds, factor to the least regret (geometric mean, and worst), instances on which that "
+        "factor is at most 2. Time: learner and simulation per episode, median over seeds, then "
+        "over instances; equilibria solved in a run, and their share of the time, likewise.",
         header=(
             "learner",
             "instances",

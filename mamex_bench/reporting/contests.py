@@ -4,8 +4,9 @@ A contest holds the honest learners of one instance and concept. Its quantity is
 signed sum over agents, and never a mixture of two kinds:
 
   "class"   learners that play mixtures over the policy class, their regret inside it;
-  "all"     learners that play Markov profiles, their regret against every policy;
-  "inside"  both, regret inside the class. It flatters Markov profiles: they are played outside the
+  "all"     all learners whose regret against every policy is known, which it always is for Markov
+            profiles; the upper end where only an interval is certified;
+  "inside"  all, regret inside the class. It flatters Markov profiles: they are played outside the
             class, where its deviations need not pay although others do.
 
 Planted faults and yardsticks that read the truth take no part.
@@ -31,12 +32,13 @@ import numpy as np
 from mamex_bench.model._arrays import Floats
 from mamex_bench.reporting import kinds
 from mamex_bench.reporting.estimates import SEED
-from mamex_bench.reporting.wording import has_data
+from mamex_bench.reporting.wording import MARKOV_MARK, has_data
 from mamex_bench.runs.results import Cell, Results
 from mamex_bench.statistics import resampled_means
 
 Against = Literal["class", "all", "inside"]
 TAILS = (0.025, 0.975)
+_EVERY = "against every policy"
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,10 +144,20 @@ class Contest:
         return ranks(np.maximum(self.resampled, 0.0))
 
 
+def curves(cell: Cell, against: Against) -> Floats | None:
+    """(N, P, n): cumulative regret of every seed; None where it is not known."""
+    if against != "all":
+        return np.asarray(cell.class_regret, dtype=float)
+    if cell.unrestricted_regret is not None:
+        return np.asarray(cell.unrestricted_regret[1], dtype=float)
+    return np.asarray(cell.regret, dtype=float) if cell.profile_kind == "markov" else None
+
+
 def final(cell: Cell, against: Against) -> Floats:
     """(N,): final regret of every seed, signed sum over agents."""
-    curve = cell.regret if against == "all" else cell.class_regret
-    return np.asarray(curve, dtype=float)[:, -1].sum(axis=1)
+    found = curves(cell, against)
+    assert found is not None, "contests hold cells whose regret is known"
+    return np.asarray(found[:, -1].sum(axis=1))
 
 
 def factors(means: Floats, unit: float) -> Floats:
@@ -181,8 +193,9 @@ def contests(results: Results, against: Against = "class") -> list[Contest]:
     found = []
     for record in results.instances:
         own = [c for c in results.cells if c.instance == record.id and ranked(c)]
-        if against != "inside":
-            own = [c for c in own if (c.profile_kind == "markov") == (against == "all")]
+        if against == "class":
+            own = [c for c in own if c.profile_kind != "markov"]
+        own = [c for c in own if curves(c, against) is not None]
         for concept in dict.fromkeys(cell.concept for cell in own):
             cells = tuple(cell for cell in own if cell.concept == concept)
             if len(cells) > 1 and record.episodes == largest[record.group]:
@@ -190,6 +203,16 @@ def contests(results: Results, against: Against = "class") -> list[Contest]:
                 contest = Contest(record.id, concept, record.episodes, unit, cells, against)
                 found.append(contest)
     return found
+
+
+def counted(found: Sequence[Contest]) -> str:
+    """Which deviations count, and who takes part, in words."""
+    if found[0].against == "class":
+        return "inside the policy class, learners that play mixtures over it"
+    if any(contest.mixed for contest in found):
+        which = "inside the policy class" if found[0].against == "inside" else _EVERY
+        return f"{which}, all learners"
+    return f"{_EVERY}, learners marked {MARKOV_MARK}, ranked among themselves"
 
 
 def by_concept(found: Sequence[Contest]) -> dict[str, list[Contest]]:

@@ -20,7 +20,7 @@ from mamex_bench.reporting import champions
 from mamex_bench.reporting.contests import Contest, contests
 from mamex_bench.reporting.kinds import Kind
 from mamex_bench.reporting.table import Table
-from mamex_bench.reporting.wording import concept, count, learner, number, places
+from mamex_bench.reporting.wording import concept, count, learner, number, places, unbroken
 from mamex_bench.runs.results import Results
 
 WORDS = {-1: "less regret", 0: "level", 1: "more"}
@@ -104,8 +104,8 @@ def table(found: Sequence[Duels]) -> Table:
     """One row per MAMEX and kind: how often less, level, more, and by what factor."""
     rows = tuple(
         (
-            learner(each.learner),
-            each.kind.title + (", not tuned" if each.plain else ""),
+            unbroken(learner(each.learner)),
+            unbroken(each.kind.title + (", not tuned" if each.plain else "")),
             number(len(each.signs)),
             *(number(each.amount(sign)) for sign in (-1, 0, 1)),
             *(_factor(value) for value in _spread(each.factors)),

@@ -11,7 +11,6 @@ from mamex_bench.reporting.contests import Contest
 from mamex_bench.reporting.estimates import mean_interval
 from mamex_bench.reporting.table import Table
 from mamex_bench.reporting.wording import (
-    MARKOV_MARK,
     concept,
     interval,
     learner_label,
@@ -20,10 +19,6 @@ from mamex_bench.reporting.wording import (
 )
 
 A_LINE = 5  # instances that fit side by side
-COUNTED = {
-    "class": "inside the policy class, learners that play mixtures over it",
-    "all": f"against every policy, learners marked {MARKOV_MARK}",
-}
 
 
 def finals(found: Sequence[Contest]) -> list[Table]:
@@ -45,7 +40,7 @@ def _finals(found: Sequence[Contest], slug: str) -> Table:
         rows.append((unbroken(learner_label(first)), *entries))
     return Table(
         slug=slug,
-        caption=f"Regret at the last episode {COUNTED[found[0].against]}: signed sum over agents, "
+        caption=f"Regret at the last episode {contests.counted(found)}: signed sum over agents, "
         "mean over seeds and its 95 % bootstrap interval, in units of return. Below each instance "
         "its concept, K, and the regret u of one episode that is as bad as possible.",
         header=(

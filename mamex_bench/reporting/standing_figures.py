@@ -164,5 +164,6 @@ def growth(
 
 
 def _in_units(cell: Cell, contest: Contest) -> Any:
-    curves = cell.regret if contest.against == "all" else cell.class_regret
-    return np.asarray(curves, dtype=float).sum(axis=2) / contest.unit
+    found = contests.curves(cell, contest.against)
+    assert found is not None
+    return found.sum(axis=2) / contest.unit

@@ -9,7 +9,7 @@ import numpy as np
 from mamex_bench.reporting import kinds
 from mamex_bench.reporting.contests import Contest
 from mamex_bench.reporting.table import Table
-from mamex_bench.reporting.wording import MARKOV_MARK, learner, number
+from mamex_bench.reporting.wording import MARKOV_MARK, learner, number, unbroken
 
 
 def table(found: Sequence[Contest]) -> Table:
@@ -28,8 +28,8 @@ def table(found: Sequence[Contest]) -> Table:
         signs = [contest.sign(one, other) for contest, one, other in own]
         rows.append(
             (
-                learner(identity),
-                learner(root),
+                unbroken(learner(identity)),
+                unbroken(learner(root)),
                 number(len(own)),
                 *(number(signs.count(sign)) for sign in (-1, 0, 1)),
                 *(number(float(value), 2) for value in np.quantile(ratios, [0.0, 0.5, 1.0])),
