@@ -188,6 +188,21 @@ def test_welfare_range_is_that_of_trajectories():
     assert spread < reward.max(axis=(0, 2, 3)).sum() - reward.min(axis=(0, 2, 3)).sum() - 1e-3
 
 
+def test_lost_welfare_is_seen(game):
+    models = game.hypothesis()
+    L, G = _relation_decisions.constants(game)
+    assert 0.5 <= L <= _relation_decisions.informative_steps(game, models) - 0.5
+    spread = _relation_decisions.welfare_range(game, models)
+    assert 0.0 < G < spread
+    lost = game.payoffs.sum(axis=0).reshape(-1) - game.model_payoffs().sum(axis=1)
+    distance = np.sqrt(hellinger(game, None, game.game.transition))
+    assert (lost <= G * distance + 1e-12).all()
+    assert (lost >= G * distance - 1e-12).sum() > distance.shape[1]
+    # No welfare to lose.
+    soccer = reduced(catalogue.make("purgatory"), 2, 4)
+    assert _relation_decisions.constants(soccer)[1] == pytest.approx(0.0, abs=1e-12)
+
+
 def test_independent_draws_decouple(game):
     K, rng = 200, np.random.default_rng(2)
     bracket = complexity.decoupling(game, K)
@@ -218,18 +233,19 @@ def test_estimation_is_below_the_coefficients_at_every_reference(family):
 
 
 def test_the_constant_is_that_of_many_arms(monkeypatch):
-    # gamma = M / 4: 1/2 - 1/M against (1 + sqrt(M / 2))^2 / M.
+    # gamma = M / 4: 1/2 - 1/M against 1/2.
     M = 64
     instance = catalogue.make("needle", arms=M, truth="none", dummy_actions=1)
     found = check(instance, "estimation_below_coefficients", episodes=20)
     assert found.outcome == "holds"
     assert found.left == pytest.approx((0.5 - 1 / M,) * 2, abs=1e-9)
-    assert found.right == pytest.approx(((1 + np.sqrt(M / 2)) ** 2 / M,) * 2, rel=1e-4)
+    assert found.right == pytest.approx((0.5,) * 2, rel=1e-4)
+    assert _relation_decisions.constants(instance) == pytest.approx((0.5, 0.0))
     true = _relation_decisions.decoupled_estimation
     for planted in (
-        lambda d, steps, spread: 0.65 * true(d, steps, spread),
-        lambda d, steps, spread: true(0.5 * np.array(d), steps, spread),
-        lambda d, steps, spread: true(d, 0, spread),
+        lambda d, L, G: 0.96 * true(d, L, G),
+        lambda d, L, G: true(d, 0.96 * L, G),
+        lambda d, L, G: true([0.96 * each for each in d], L, G),
     ):
         monkeypatch.setattr(_relation_decisions, "decoupled_estimation", planted)
         assert check(instance, "estimation_below_coefficients", episodes=20).outcome == "violated"

@@ -1,10 +1,13 @@
 """Relations of the decision-estimation coefficient, its bound by the decoupling coefficient first.
 
-With Mbar the reference, d_i the K-free decoupling coefficient of agent i with Mbar as truth, H' the
-number of steps at which a model differs from Mbar, and G the range of the agents' summed return
-along trajectories, for every gamma, and for CCE and CE alike
+With Mbar the reference, d_i the K-free decoupling coefficient of agent i with Mbar as truth, and
 
-    gamma dec_gamma(Mbar) <= (G + sum_i sqrt((2 H' - 1) d_i))^2 / 4.
+    L = max D(pi; f) / D^2(f, Mbar)(pi),    G = max [sum_i (U_i - U_i^f)(pi)]_+ / D(f, Mbar)(pi)
+
+over models f and joint policies pi (D(pi; f) the discrepancy, D(f, Mbar) the Hellinger distance of
+trajectories, U the values under Mbar), for every gamma, and for CCE and CE alike
+
+    gamma dec_gamma(Mbar) <= (G + sum_i sqrt(2 L d_i))^2 / 4.
 
 Statement and proof: theory/relations.md.
 """
@@ -15,8 +18,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from mamex_bench.complexity._discrepancy import discrepancies
 from mamex_bench.complexity._relation import Ends, Relation, Subject
 from mamex_bench.complexity._residuals import finite_models
+from mamex_bench.complexity.decision_estimation import hellinger
 from mamex_bench.errors import NotApplicableError
 from mamex_bench.model.hypotheses import ModelClass
 from mamex_bench.model.instance import Instance
@@ -24,8 +29,9 @@ from mamex_bench.model.instance import Instance
 # Where gamma dec_gamma is looked for: it vanishes at both ends.
 GAMMAS = (0.25, 4.0, 16.0)
 DECOUPLED = (
-    "(G + sum_i sqrt((2H' - 1) d_i))^2 / (4 gamma), d_i the decoupling coefficient of agent i for "
-    "every K, H' the steps at which models differ, G the range of the summed return"
+    "(G + sum_i sqrt(2 L d_i))^2 / (4 gamma), d_i the decoupling coefficient of agent i for every "
+    "K; L <= H' - 1/2 and G <= the range of the summed return: discrepancy over squared distance, "
+    "lost welfare over distance"
 )
 PAGE = "theory/relations.md, section A"
 
@@ -37,7 +43,7 @@ def informative_steps(instance: Instance, models: ModelClass) -> int:
 
 
 def welfare_range(instance: Instance, models: ModelClass) -> float:
-    """G: most minus least of sum_h sum_i r_i(s_h, a_h) along what the game or a model can reach."""
+    """Most minus least of sum_h sum_i r_i(s_h, a_h) along what the game or a model can reach."""
     game = instance.dense
     possible = (models.transitions > 0.0).any(axis=0) | (game.transition > 0.0)
     welfare = game.reward.sum(axis=0)
@@ -52,10 +58,26 @@ def welfare_range(instance: Instance, models: ModelClass) -> float:
     return float(most[start].max() - least[start].min())
 
 
-def decoupled_estimation(coefficients: Iterable[float], steps: int, spread: float) -> float:
-    """(G + sum_i sqrt((2 H' - 1) d_i))^2 / 4, which gamma dec_gamma does not exceed."""
-    roots = np.sqrt(max(2 * steps - 1, 0) * np.array(list(coefficients)))
-    return float((spread + roots.sum()) ** 2 / 4.0)
+def constants(instance: Instance, hypotheses: str | None = None) -> tuple[float, float]:
+    """(L, G) at the truth; rounding is kept below H' - 1/2 and the range of welfare."""
+    models = finite_models(instance, hypotheses, "this bound")
+    squares = hellinger(instance, hypotheses, instance.dense.transition)
+    told = squares > 0.0
+    if not told.any():
+        return 0.0, 0.0
+    losses = discrepancies(instance, hypotheses)[0].own.T
+    truth = instance.payoffs.sum(axis=0).reshape(-1)
+    lost = truth - instance.model_payoffs(hypotheses).sum(axis=1)
+    L = float((losses[told] / squares[told]).max())
+    G = max(0.0, float((lost[told] / np.sqrt(squares[told])).max()))
+    steps = informative_steps(instance, models)
+    return min(L, steps - 0.5), min(G, welfare_range(instance, models))
+
+
+def decoupled_estimation(coefficients: Iterable[float], L: float, G: float) -> float:
+    """(G + sum_i sqrt(2 L d_i))^2 / 4, which gamma dec_gamma does not exceed."""
+    roots = np.sqrt(2.0 * L * np.array(list(coefficients)))
+    return float((G + roots.sum()) ** 2 / 4.0)
 
 
 def estimation(subject: Subject, form: str = "offset", concept: str = "cce") -> Ends:
@@ -72,16 +94,15 @@ def _constrained(subject: Subject) -> tuple[Ends, Ends]:
 
 def _decoupled(subject: Subject) -> Ends:
     """Ends of the bound of gamma dec_gamma."""
-    models = finite_models(subject.instance, subject.hypotheses, "this bound")
+    finite_models(subject.instance, subject.hypotheses, "this bound")
     free = [agent.free for agent in subject.bracket.agents]
     if not np.isfinite([high for _, high in free]).all():
         raise NotApplicableError(
             f"the decoupling coefficient of {subject.instance.name!r} is infinite: it bounds "
             "nothing"
         )
-    steps = informative_steps(subject.instance, models)
-    spread = welfare_range(subject.instance, models)
-    low, high = (decoupled_estimation(ends, steps, spread) for ends in zip(*free))
+    L, G = constants(subject.instance, subject.hypotheses)
+    low, high = (decoupled_estimation(ends, L, G) for ends in zip(*free))
     return low, high
 
 
