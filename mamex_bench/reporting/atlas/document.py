@@ -113,9 +113,9 @@ class AtlasDocument(Page):
                 answers.correlation(atlas, "decoupling") is not None,
                 "regret-figure",
                 "Rank of normalised regret against rank of each measure; a point is a game, two "
-                "tones tell neighbouring families apart; the line is perfect agreement. ρ: "
-                "Spearman’s rank correlation at the middles of intervals, with the interval of the "
-                "table of correlations; N: games to which the measure applies.",
+                "tones tell neighbouring families apart; the line is perfect agreement. τ: rank "
+                "correlation at the middles of intervals, with its interval over families; "
+                "N: games to which the measure applies.",
                 lambda: figures.regret(atlas),
             ),
         ]

@@ -1,18 +1,22 @@
 """What the numbers of an atlas answer: numbers in, numbers out.
 
-Slopes, growth, separations and ratios of a coefficient known only to lie in [lower, upper] hold for
-every value in between. Rank correlations do not: see `Correlation`.
+Slopes, growth, separations, ratios and rank correlations of a coefficient known only to lie in
+[lower, upper] hold for every value in between.
 """
 
 from mamex_bench.experiments.atlas.answers.correlations import (
+    FEWEST,
     Correlation,
+    Spread,
     correlation,
     is_regret_bound,
     kind_of,
     normalised_regret,
+    others,
     plain_correlation,
     rank_points,
     regret_rows,
+    repeatability,
 )
 from mamex_bench.experiments.atlas.answers.curves import (
     FLAT,
@@ -44,6 +48,7 @@ from mamex_bench.experiments.atlas.answers.slopes import (
 )
 
 __all__ = [
+    "FEWEST",
     "FEW_SEEDS",
     "FLAT",
     "GROWS",
@@ -53,6 +58,7 @@ __all__ = [
     "Ratio",
     "Separation",
     "Slope",
+    "Spread",
     "bound_curve",
     "bound_factors",
     "correlation",
@@ -63,11 +69,13 @@ __all__ = [
     "kind_of",
     "law",
     "normalised_regret",
+    "others",
     "plain_correlation",
     "rank_points",
     "ratios",
     "regret_rows",
     "relation_counts",
+    "repeatability",
     "separations",
     "slope",
 ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mamex_bench.experiments.atlas import answers
 from mamex_bench.experiments.atlas.data import COEFFICIENT, Atlas
 from mamex_bench.reporting import style
-from mamex_bench.reporting.atlas.words.phrases import estimate, label
+from mamex_bench.reporting.atlas.words.phrases import label, spread
 from mamex_bench.reporting.wording import number
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _rank_panel(axes: Axes, atlas: Atlas, measure: str) -> None:
     axes.set_ylim(0, size + 1)
     axes.locator_params(nbins=4, integer=True)
     axes.set_title(
-        f"{label(atlas, measure)}\nρ = {estimate(found.rho)}, N = {number(found.instances)}",
+        f"{label(atlas, measure)}\nτ = {spread(found.tau)}, N = {number(found.instances)}",
         fontsize=style.SMALL + 0.4,
         fontweight=400,
         linespacing=1.25,

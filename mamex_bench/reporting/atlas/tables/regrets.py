@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mamex_bench.experiments.atlas import answers
 from mamex_bench.experiments.atlas.data import COEFFICIENT, Atlas
-from mamex_bench.reporting.atlas.words.phrases import ends, estimate, known_ends, label
+from mamex_bench.reporting.atlas.words.phrases import ends, known_ends, label, signed, signed_range
 from mamex_bench.reporting.table import Table
 from mamex_bench.reporting.wording import concept, count, learner, number
 
@@ -15,16 +15,20 @@ def correlations(atlas: Atlas) -> Table:
     for id in (COEFFICIENT, *(spec.id for spec in atlas.plan.measures)):
         found = answers.correlation(atlas, id)
         if found is None:
-            rows.append((label(atlas, id), "fewer than 4", "–", "–", "–", "–"))
+            rows.append((label(atlas, id), "fewer than 4", *("–",) * 7))
             continue
+        gap = found.difference
         rows.append(
             (
                 label(atlas, id),
                 number(found.instances),
                 number(found.families),
-                estimate(found.rho),
-                "" if id == COEFFICIENT else estimate(found.of_coefficient),
-                "" if id == COEFFICIENT else estimate(found.difference),
+                signed(found.spearman),
+                signed_range(*found.tau.ends),
+                signed_range(*found.tau.interval),
+                "" if gap is None else signed_range(*found.of_coefficient.ends),
+                "" if gap is None else signed_range(*gap.ends),
+                "" if gap is None else signed_range(*gap.interval),
             )
         )
     wanted = atlas.plan.regret
@@ -36,18 +40,27 @@ def correlations(atlas: Atlas) -> Table:
         )
     return Table(
         "correlations",
-        f"Spearman’s rank correlation of each measure with mean regret divided by n R_true "
-        f"({words}); measures, the coefficient among them, are not divided by anything, but for "
-        "the explicit regret bound, which is divided by R_true. ρ is at the middles of "
-        "intervals. Its interval runs from the least "
-        "2.5 % to the greatest 97.5 % quantile over three choices (all lower ends, all middles, "
-        "all upper ends), games of one family being resampled together; other values between the "
-        "ends may rank games otherwise and are not covered. Beside it the coefficient on the same "
-        "games, and the difference, the coefficient’s minus the measure’s, from the same resamples "
-        "and over the nine pairs of choices. Intervals are not adjusted for the number of "
-        "measures.",
-        ("measure", "games", "families", "ρ", "ρ of the coefficient", "difference"),
-        "lrrrrr",
+        f"Rank correlation of each measure with mean regret divided by n R_true ({words}). "
+        "Measures, the coefficient among them, are not divided by anything, but for the explicit "
+        "regret bound, which is divided by R_true. ρ: Spearman’s, at the middles of intervals. "
+        "τ: of pairs of games whose regrets differ, the share that the measure orders as regret "
+        "does minus the share that it orders the other way. Held by: these very games, every "
+        "choice of values between certified ends; then families resampled whole, 95 % percentile "
+        "intervals corrected for their number. Beside it the coefficient’s τ on the same games, "
+        "and the difference, the coefficient’s minus the measure’s; over families, the intervals "
+        "of all differences hold together at 95 %.",
+        (
+            "measure",
+            "games",
+            "families",
+            "ρ",
+            "τ here",
+            "τ, families",
+            "coefficient’s τ here",
+            "difference here",
+            "difference, families",
+        ),
+        "lrrrrrrrr",
         tuple(rows),
     )
 

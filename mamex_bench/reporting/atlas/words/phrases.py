@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from mamex_bench.experiments.atlas.answers import Curve, Slope
+from mamex_bench.experiments.atlas.answers import Curve, Slope, Spread
 from mamex_bench.experiments.atlas.data import COEFFICIENT, Atlas, GameRow, Sweep
 from mamex_bench.reporting.wording import FIXED, number
-from mamex_bench.statistics import Interval
 
 # Of verdicts along a sweep, after a space at which no line breaks.
 SIGNS = {
@@ -50,9 +49,16 @@ def slope(found: Slope | None) -> str:
     return f"{signed(middle)}{FIXED}[{signed(found.low)},{FIXED}{signed(found.high)}]"
 
 
-def estimate(found: Interval) -> str:
-    """0.71 [0.45, 0.86]"""
-    return f"{signed(found.estimate)} [{signed(found.low)},{FIXED}{signed(found.high)}]"
+def signed_range(low: float, high: float) -> str:
+    """0.31, or [0.28, 0.40], in two places."""
+    first, last = signed(low), signed(high)
+    return first if first == last else f"[{first},{FIXED}{last}]"
+
+
+def spread(found: Spread) -> str:
+    """0.33 [0.05, 0.55], the middle first, then the interval."""
+    low, high = found.interval
+    return f"{signed(found.middle)}{FIXED}[{signed(low)},{FIXED}{signed(high)}]"
 
 
 def known_ends(row: GameRow, measure: str) -> str:
