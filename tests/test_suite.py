@@ -110,6 +110,45 @@ def test_an_instance_may_be_a_panel_for_some_learners() -> None:
         parse_suite(text.replace('["slow",', '["slo",'), "mine.toml", "mine", Path())
 
 
+def test_a_list_of_learners_may_have_a_name_and_concepts_a_default() -> None:
+    text = """
+        concept = ["nash", "ce"]
+        panels = { quick = ["mamex", "uniform"], both = ["uniform", "slow"] }
+        [[instance]]
+        id = "lock"
+        family = "combination_lock"
+        learners = "quick"
+        [[instance]]
+        id = "short"
+        family = "combination_lock"
+        learners = ["slow", "quick", "both"]
+        [[learner]]
+        id = "mamex"
+        [[learner]]
+        id = "uniform"
+        concept = "cce"
+        [[learner]]
+        id = "slow"
+        name = "double_oracle"
+    """
+    suite = parse_suite(text, "mine.toml", "mine", Path())
+    assert [spec.learners for spec in suite.instances] == [
+        ("mamex", "uniform"),
+        ("slow", "mamex", "uniform"),
+    ]
+    assert [spec.concepts for spec in suite.learners] == [("nash", "ce"), ("cce",), ("nash", "ce")]
+    for wrong, right, message in (
+        ('"uniform"],', '"unifrm"],', r"panels: quick is \"unifrm\": .*did you mean 'uniform'"),
+        ("both =", "slow =", r"panels: 'slow' is a learner: expected another name"),
+        ('= "quick"', '= "quik"', r"'lock': learners is \"quik\": .*did you mean 'quick'"),
+        ('["mamex", "uniform"]', "3", r"panels: quick is 3: expected a string or a list"),
+        ('["nash", "ce"]', '"nsh"', r"concept is \"nsh\": expected one of"),
+    ):
+        assert wrong in text
+        with pytest.raises(SuiteError, match=message):
+            parse_suite(text.replace(wrong, right), "mine.toml", "mine", Path())
+
+
 MISTAKES = [
     ("episodes = ", "mine.toml is not valid TOML: Invalid value"),
     ("", "mine.toml: instance is missing: expected at least one table [[instance]]"),
@@ -117,7 +156,7 @@ MISTAKES = [
     (
         "episode = 5\n" + HEAD + LEARNER,
         "mine.toml: unknown key 'episode': expected one of title, description, episodes, seeds, "
-        "delta, instance, learner (did you mean 'episodes'?)",
+        "delta, concept, panels, instance, learner (did you mean 'episodes'?)",
     ),
     (
         HEAD.replace("50", "0") + LEARNER,

@@ -74,6 +74,10 @@ class Table:
         value = self._take(key, "a string or a list of strings", default, fits)
         return [value] if isinstance(value, str) else value
 
+    def names(self) -> list[str]:
+        """The keys that have not been taken."""
+        return list(self._values)
+
     def mapping(self, key: str) -> dict[str, Any]:
         return self._take(key, "a table { ... }", {}, lambda v: isinstance(v, dict))
 

@@ -4,6 +4,8 @@
     episodes = 20_000                 # K, unless an instance says otherwise
     seeds = 20                        # independent runs per cell
     delta = 0.05                      # at which bounds are stated
+    concept = "cce"                   # of learners that name none: one of them, or a list
+    panels = { slow = ["mamex", "e2d"] }      # names for lists of learners
 
     [[instance]]
     id = "lock"
@@ -25,8 +27,8 @@
     expect = "violated"               # for planted violations
 
 An instance's `episodes` may be a list: it becomes one instance per entry, "lock@1000" and so on.
-Its `concept`, one or several, keeps learners to these; its `learners`, ids or one of them, keeps
-other learners away, as from a panel for slow ones. A game of OpenSpiel or a file that holds a
+Its `concept`, one or several, keeps learners to these; its `learners`, ids or names of panels,
+keeps other learners away, as from a panel for slow ones. A game of OpenSpiel or a file that holds a
 game alone needs `policies`: "all", { sample = [m_0, ...] } or { closure = size, concept = "nash" };
 and `hypotheses` where a learner needs them: { net = F } or { values = "all" }.
 """
@@ -36,7 +38,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +187,8 @@ def parse_suite(
     episodes = top.whole("episodes", 1000)
     seeds = top.whole("seeds", 20)
     delta = top.probability("delta", 0.05)
+    concepts = _concepts(top, ["cce"])
+    named = top.mapping("panels")
     instance_tables = top.tables("instance")
     learner_tables = top.tables("learner")
     top.finish()
@@ -193,11 +197,12 @@ def parse_suite(
     ]
     check_distinct(path, "instance", [spec.id for spec in instances])
     names = {spec.id for spec in instances} | {spec.group for spec in instances}
-    specs = [_learner(table, names) for table in learner_tables]
-    check_distinct(path, "learner", [spec.id for spec in specs])
-    for table, spec in zip(instance_tables, _first_of_groups(instances)):
-        for learner in spec.learners or ():
-            table.one_of("learners", learner, [each.id for each in specs])
+    specs = [_learner(table, names, concepts) for table in learner_tables]
+    ids = [spec.id for spec in specs]
+    check_distinct(path, "learner", ids)
+    panels = _panels(Table(path, "panels: ", named), ids)
+    tables = dict(zip((spec.group for spec in _first_of_groups(instances)), instance_tables))
+    instances = [_invited(spec, tables[spec.group], panels, ids) for spec in instances]
     return Suite(
         name, path, text, title, description, episodes, seeds, delta, tuple(instances), tuple(specs)
     )
@@ -263,6 +268,30 @@ def _first_of_groups(instances: list[InstanceSpec]) -> list[InstanceSpec]:
     return list({spec.group: spec for spec in instances}.values())
 
 
+def _panels(table: Table, ids: list[str]) -> dict[str, list[str]]:
+    """Names for lists of learners; no panel has the name of a learner."""
+    panels = {name: table.strings(name, None) for name in table.names()}
+    for name, members in panels.items():
+        if name in ids:
+            raise table.error(f"{name!r} is a learner: expected another name for the panel")
+        for learner in members:
+            table.one_of(name, learner, ids)
+    return panels
+
+
+def _invited(
+    spec: InstanceSpec, table: Table, panels: Mapping[str, list[str]], ids: list[str]
+) -> InstanceSpec:
+    """The instance with the learners of the panels that it names."""
+    if spec.learners is None:
+        return spec
+    found: list[str] = []
+    for name in spec.learners:
+        table.one_of("learners", name, [*ids, *panels])
+        found += panels.get(name, [name])
+    return replace(spec, learners=tuple(dict.fromkeys(found)))
+
+
 def _content(
     table: Table, group: str, file: str, folder: Path, files: Mapping[str, bytes] | None
 ) -> bytes:
@@ -274,12 +303,12 @@ def _content(
         raise table.error(f"file {str(folder / file)!r} cannot be read: {error.strerror}") from None
 
 
-def _learner(table: Table, instances: Collection[str]) -> LearnerSpec:
+def _learner(table: Table, instances: Collection[str], default: list[str]) -> LearnerSpec:
     id = table.identifier("id")
     table.called(f"learner {id!r}")
     name = table.string("name", id)
     table.one_of("name", name, learners.names())
-    concepts = _concepts(table, ["cce"])
+    concepts = _concepts(table, default)
     wanted = table.strings("instances", None)
     for instance in wanted or ():
         table.one_of("instances", instance, instances)
