@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from mamex_bench.model.hypotheses import ModelClass
 from mamex_bench.model.instance import Instance
 from mamex_bench.model.policies import PurePolicies
 from mamex_bench.model.storage import save
+from mamex_bench.runs.packing import pack, unpack
 from mamex_bench.runs.results import load_results
 from mamex_bench.runs.store import Store
 
@@ -283,7 +283,10 @@ def test_everything_stored_is_recomputed(finished: tuple[Path, Path], capsys: An
 
 TAMPERED = [
     ("gaps", "run/needle/mamex/nash/1", 0, "gaps of profiles"),
-    ("output_gaps", "run/cube@40/mamex/ce/0", 3, "gaps of outputs"),
+    ("curve_output_gap", "run/cube@40/mamex/ce/0", 3, "gaps of outputs"),
+    ("unrestricted_gaps", "run/cube@40/mamex/nash/1", 1, "gaps against all policies"),
+    ("curve_unrestricted_regret", "run/cube@90/mamex/nash/0", 7, "points of curves"),
+    ("curve_regret", "run/needle/mamex/ce/1", 5, "points of curves"),
     ("profiles_weights", "run/cube@90/mamex/ce/2", 0, "a profile is missing or no distribution"),
     ("lengths", "run/cube@90/uniform/cce/2", 0, "segments do not add up to 90"),
     ("gaps", "run/needle/rival/ce/1", 0, "gaps of profiles"),
@@ -293,7 +296,7 @@ TAMPERED = [
 
 
 def test_tampering_is_found(finished: tuple[Path, Path], tmp_path: Path) -> None:
-    """One number in each of seven arrays, and a forged upper end: each is named."""
+    """One number in each of ten arrays, and a forged upper end: each is named."""
     path = tmp_path / "tampered.sqlite"
     shutil.copy(finished[1], path)
     raw = sqlite3.connect(path)
@@ -302,11 +305,9 @@ def test_tampering_is_found(finished: tuple[Path, Path], tmp_path: Path) -> None
     where = "where owner = ? and name = ?"
     for name, owner, entry, _ in TAMPERED:
         (data,) = raw.execute(f"select data from arrays {where}", (owner, name)).fetchone()
-        array = np.load(BytesIO(data))
+        array = unpack(data)
         array.flat[entry] += 1 if array.dtype.kind == "i" else 1e-6
-        buffer = BytesIO()
-        np.save(buffer, array)
-        raw.execute(f"update arrays set data = ? {where}", (buffer.getvalue(), owner, name))
+        raw.execute(f"update arrays set data = ? {where}", (pack(array), owner, name))
     forged = "bracket/cube@40/models"
     (text,) = raw.execute("select header from prepared where owner = ?", (forged,)).fetchone()
     header = json.loads(text)
@@ -400,14 +401,9 @@ def test_runs_that_are_missing_and_rows_that_are_lost_are_told(
     raw.execute("drop trigger arrays_update")
     raw.execute("delete from runs where instance = 'needle' and learner = 'mamex' and seed = 1")
     owner = "run/needle/mamex/ce/0"
-    (data,) = raw.execute(
-        "select data from arrays where owner = ? and name = 'gaps'", (owner,)
-    ).fetchone()
-    buffer = BytesIO()
-    np.save(buffer, np.load(BytesIO(data))[:-1])
-    raw.execute(
-        "update arrays set data = ? where owner = ? and name = 'gaps'", (buffer.getvalue(), owner)
-    )
+    where = "where owner = ? and name = 'gaps'"
+    (data,) = raw.execute(f"select data from arrays {where}", (owner,)).fetchone()
+    raw.execute(f"update arrays set data = ? {where}", (pack(unpack(data)[:-1]), owner))
     raw.commit()
     raw.close()
     found = inspect(path)

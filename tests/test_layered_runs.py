@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-import sys
-from io import BytesIO
 from pathlib import Path
 
-import numpy as np
 import pytest
 from layered_games import two_forms
 
 from mamex_bench.experiments import run_suite
 from mamex_bench.experiments.verify import inspect
 from mamex_bench.model.storage import save
+from mamex_bench.runs import archive
+from mamex_bench.runs.packing import pack, unpack
 from mamex_bench.runs.results import load_results
 
 SUITE = """
@@ -57,15 +56,13 @@ def test_results_on_layered_games_are_recomputed(
     assert found.counts["bracket certificates"] == 2
 
     # Markov profiles one at a time; and one stored gap of such a profile is changed.
-    monkeypatch.setattr(sys.modules[inspect.__module__], "BLOCK_NUMBERS", 1)
+    monkeypatch.setattr(archive, "BLOCK_NUMBERS", 1)
     raw = sqlite3.connect(path)
     raw.execute("drop trigger arrays_update")
     where = "where owner = 'run/models/rival/ce/0' and name = 'class_gaps'"
-    gaps = np.load(BytesIO(raw.execute(f"select data from arrays {where}").fetchone()[0]))
+    gaps = unpack(raw.execute(f"select data from arrays {where}").fetchone()[0])
     gaps[0, 1] += 1e-6
-    buffer = BytesIO()
-    np.save(buffer, gaps)
-    raw.execute(f"update arrays set data = ? {where}", (buffer.getvalue(),))
+    raw.execute(f"update arrays set data = ? {where}", (pack(gaps),))
     raw.commit()
     raw.close()
     again = inspect(path)

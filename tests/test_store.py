@@ -68,18 +68,44 @@ def a_run(seed: int) -> tuple[RunKey, Stored]:
         "seconds": 0.25,
         "diagnostics": {"solves": 2.0, "live": float("nan")},
     }
-    gaps = np.array([[0.5, -0.25], [0.125, 1.0]]) + seed
-    arrays = {"lengths": np.array([2, 3]), "gaps": gaps, "output_gaps": np.array([3.0, 2.0, 1.0])}
+    # by hand: gaps (0.5, -0.25) for two episodes, then (0.125, 1.0) for three
+    arrays = {
+        "lengths": np.array([2, 3]),
+        "gaps": np.array([[0.5, -0.25], [0.125, 1.0]]),
+        "curve_regret": np.array([[0.5, -0.25], [1.0, -0.5], [1.375, 2.5]]),
+        "curve_positive_regret": np.array([[0.5, 0.0], [1.0, 0.0], [1.375, 3.0]]),
+        "curve_gap": np.array([0.5, 0.5, 1.0]),
+        "curve_best_gap": np.array([0.5, 0.5, 0.5]),
+        "curve_output_gap": np.array([3.0, 2.0, 1.0]),
+        "curve_unrestricted_regret": np.ones((1, 3, 2)),
+        "curve_unrestricted_gap": np.array([[0.5, 0.5, 1.0], [0.5, 0.75, 2.0]]),
+    }
     return RunKey("i", "l", "cce", seed), Stored(header, arrays)
 
 
-def test_round_trip_through_a_file(tmp_path: Path) -> None:
+def an_old_run(seed: int) -> tuple[RunKey, Stored]:
+    """As versions 1 and 2 had it: gaps of all segments, from which the curves follow."""
+    key, stored = a_run(seed)
+    arrays = {name: stored.arrays[name] for name in ("lengths", "gaps")}
+    return key, Stored(stored.header, arrays | {"output_gaps": np.array([3.0, 2.0, 1.0])})
+
+
+def as_version(path: Path, version: int) -> None:
+    raw = sqlite3.connect(path)
+    raw.execute(f"pragma user_version = {version}")
+    raw.close()
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_round_trip_through_a_file(tmp_path: Path, version: int) -> None:
     path = tmp_path / "r.sqlite"
+    make = a_run if version == 3 else an_old_run
     with new(path) as store:
         store.add_event("started", {"numpy": "2"})
         store.add_prepared({"cell/i/l/cce": Stored({"status": "done", "reason": "", "eta": None,
                                                     "bounds": None})})  # fmt: skip
-        store.add_runs([a_run(0), a_run(2)])
+        store.add_runs([make(0), make(2)])
+    as_version(path, version)
     assert [p.name for p in tmp_path.iterdir()] == ["r.sqlite"]
     results = load_results(path)
     record = results.instance("i")
@@ -89,7 +115,6 @@ def test_round_trip_through_a_file(tmp_path: Path) -> None:
     assert (other.status, other.reason) == ("not applicable", "because")
     assert other.regret.shape == (0, 3, 2)
     assert done.seeds == (0, 2)
-    # by hand: gaps (0.5, -0.25) for two episodes, then (0.125, 1.0) for three
     np.testing.assert_allclose(done.regret[0], [[0.5, -0.25], [1.0, -0.5], [1.375, 2.5]])
     np.testing.assert_allclose(done.class_regret, done.regret)
     np.testing.assert_allclose(done.positive_regret[0], [[0.5, 0.0], [1.0, 0.0], [1.375, 3.0]])
@@ -98,6 +123,13 @@ def test_round_trip_through_a_file(tmp_path: Path) -> None:
     np.testing.assert_array_equal(done.output_gap[0], [3.0, 2.0, 1.0])
     np.testing.assert_array_equal(done.diagnostics["solves"], [2.0, 2.0])
     assert np.isnan(done.diagnostics["live"]).all()
+    if version == 3:
+        assert done.unrestricted == "exact"
+        assert done.unrestricted_regret.shape == (2, 2, 3, 2)
+        np.testing.assert_array_equal(done.unrestricted_gap[:, 1, 2], [1.0, 2.0])
+    else:
+        assert done.unrestricted == "not recorded"
+        assert done.unrestricted_gap is None
     assert results.provenance["numpy"] == "2"
 
 
@@ -162,7 +194,7 @@ def test_other_databases_versions_and_damage_are_named(tmp_path: Path) -> None:
     raw = sqlite3.connect(path)
     raw.execute("pragma user_version = 99")
     raw.close()
-    with pytest.raises(ResultsError, match="has schema version 99: this program reads 1 and 2"):
+    with pytest.raises(ResultsError, match="has schema version 99: this program reads 1 to 3"):
         load_results(path)
 
     torn = tmp_path / "torn.sqlite"
@@ -178,8 +210,8 @@ def test_other_databases_versions_and_damage_are_named(tmp_path: Path) -> None:
         store.add_runs([a_run(0)])
     raw = sqlite3.connect(rotten)
     raw.execute("drop trigger arrays_update")
-    raw.execute("update arrays set data = x'00' where name = 'gaps'")
+    raw.execute("update arrays set data = x'00' where name = 'curve_gap'")
     raw.commit()
     raw.close()
-    with pytest.raises(ResultsError, match=r"is damaged: array 'gaps' of run/i/l/cce/0"):
+    with pytest.raises(ResultsError, match=r"is damaged: array 'curve_gap' of run/i/l/cce/0"):
         load_results(rotten)

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from mamex_bench.experiments.execute import run_suite
 from mamex_bench.experiments.suite import Suite, read_suite
-from mamex_bench.experiments.verify import Verification, verify
+from mamex_bench.experiments.verification import Verification
+from mamex_bench.experiments.verify import verify
 from mamex_bench.runs.results import Results, load_results
 
 

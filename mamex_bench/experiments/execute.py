@@ -38,7 +38,7 @@ from mamex_bench.model._arrays import positive_integer
 from mamex_bench.model.instance import Instance
 from mamex_bench.runs.record import checkpoints
 from mamex_bench.runs.results import DONE, NOT_APPLICABLE
-from mamex_bench.runs.store import Store, Stored, undamaged
+from mamex_bench.runs.store import VERSION, Store, Stored, undamaged
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 # Seeds of a cell share a task until it lasts about this long: shorter ones cost more to send.
@@ -137,6 +137,11 @@ def _resume(path: Path, suite: Suite) -> Store:
     """The existing results file, if it holds results of this very suite."""
     store = Store.open(path)
     try:
+        if store.version != VERSION:
+            raise ResultsError(
+                f"{str(path)!r} has schema version {store.version}, which can be read, not added "
+                "to: choose another output"
+            )
         meta = store.meta()
         if (meta["suite"], meta["suite_text"]) != (suite.name, suite.text):
             raise ResultsError(

@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-
 from mamex_bench import bounds, complexity, learners
 from mamex_bench.errors import InputError, MamexBenchError, NotApplicableError, SuiteError
+from mamex_bench.experiments.statements import state
 from mamex_bench.experiments.suite import InstanceSpec, LearnerSpec, Suite, build
 from mamex_bench.learners._base import Learner
 from mamex_bench.model.instance import Instance
-from mamex_bench.runs.record import Run, checkpoints
+from mamex_bench.runs.record import checkpoints
 from mamex_bench.runs.results import DONE, FAILED, NOT_APPLICABLE
 from mamex_bench.runs.run import run
 from mamex_bench.runs.store import RunKey, Stored
+from mamex_bench.runs.stored import stored_run
 
 CellKey = tuple[str, str, str]
 CACHED_INSTANCES = 12
@@ -131,6 +131,11 @@ def prepare(suite: Suite, cells: tuple[Planned, ...]) -> dict[str, Stored]:
         if (name, eta) not in curves:
             curves[name, eta] = bound_curve(suite, cell, eta, brackets[name])
         rows[owner] = _stored_bounds(curves[name, eta], eta)
+    for cell in cells:
+        owner, spec = "cell/" + "/".join(cell.key), suite.learner(cell.key[1])
+        if rows[owner].header["status"] == DONE:
+            K, instance = suite.instance(cell.key[0]).episodes, instance_of(suite, cell.key[0])
+            rows[owner] = state(rows[owner], instance, spec.name, cell.key[2], K, spec.options)
     return rows
 
 
@@ -232,31 +237,6 @@ def run_seed(suite: Suite, key: CellKey, eta: float | None, seed: int) -> tuple[
     return row, stored_run(result)
 
 
-def stored_run(result: Run) -> Stored:
-    header = {
-        "status": DONE,
-        "reason": "",
-        "eta": result.eta,
-        "profile_kind": result.archive.kind,
-        "seconds": result.seconds,
-        "diagnostics": dict(result.diagnostics),
-        "offered": "" if result.offered is None else result.offered.kind,
-    }
-    arrays: dict[str, Any] = {
-        "lengths": result.lengths,
-        "gaps": result.gaps,
-        "output_gaps": result.output_gaps(),
-        **{f"profiles_{name}": array for name, array in result.archive.arrays().items()},
-    }
-    if result.offered is not None:
-        arrays |= result.offered.arrays()
-    if result.archive.kind == "markov":
-        arrays["class_gaps"] = result.class_gaps
-    else:
-        assert np.array_equal(result.class_gaps, result.gaps)
-    return Stored(header, arrays)
-
-
 def warm(suite: Suite, cells: list[Planned]) -> None:
     """Run every kind of learner and bracket once, small, so that kernels are compiled and cached.
 
@@ -276,7 +256,7 @@ def warm(suite: Suite, cells: list[Planned]) -> None:
         # What fails here fails again when it counts, and is recorded then.
         with contextlib.suppress(MamexBenchError):
             learner = make_learner(suite, cell.key, 1.0 if has_eta(spec) else None, episodes=8)
-            run(instance, learner, 8, seed=0).output_gaps()
+            stored_run(run(instance, learner, 8, seed=0))
         if cell.hypotheses is not None and ("bracket", kind) not in seen:
             seen.add(("bracket", kind))
             with contextlib.suppress(MamexBenchError):

@@ -138,27 +138,28 @@ def self_play(
     draws: Floats,
     played: Floats,
 ) -> None:
-    """Episodes of self-play; played (B, M) receives the product that each was drawn from.
+    """Episodes of self-play; played (B, sum m_i) receives the mixtures that each was drawn from.
 
     tables (M, N): joint action tables; high, span (n,): largest return and width of returns.
     """
-    n, M = counts.shape[0], played.shape[1]
+    n, M = counts.shape[0], tables.shape[0]
     H = layers.first.shape[0] - 2
     states = np.empty(H + 1, np.int64)
     actions = np.empty(H, np.int64)
     rewards = np.empty((n, H))
     loss = np.empty(n)
-    own = np.empty(counts.sum())
+    joint = np.empty(M)
     sums = np.empty(M)
     for k in range(draws.shape[0]):
+        own = played[k]
         mix(losses, counts, rates, floor, swap, own)
-        combine(own, counts, played[k])
+        combine(own, counts, joint)
         total = 0.0
         last = 0
         for cell in range(M):
-            total += played[k, cell]
+            total += joint[cell]
             sums[cell] = total
-            if played[k, cell] > 0.0:
+            if joint[cell] > 0.0:
                 last = cell
         sums[last:] = 1.0
         policy = draw(sums, draws[k, 0])

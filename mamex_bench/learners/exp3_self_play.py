@@ -55,7 +55,7 @@ GUARANTEE = Guarantee(
 )
 
 FLOOR = 1e-12
-CHUNK_NUMBERS = 1 << 20  # in the distributions that one call of the kernel writes, 8 MB
+CHUNK_NUMBERS = 1 << 20  # in the mixtures that one call of the kernel writes, 8 MB
 
 
 class Exp3SelfPlay(PolicyGame):
@@ -87,10 +87,8 @@ class Exp3SelfPlay(PolicyGame):
 
     def choose(self) -> Profile:
         if self._profile is None:
-            joint = np.empty(self.instance.policies.size)
             kernel.mix(self.losses, self.counts, self.rates, FLOOR, self.swap, self._own)
-            kernel.combine(self._own, self.counts, joint)
-            self._profile = self._product(joint)
+            self._profile = self._product(self._own.copy())
         return self._profile
 
     def observe(self, trajectory: Trajectory) -> None:
@@ -110,11 +108,10 @@ class Exp3SelfPlay(PolicyGame):
 
     def advance(self, simulator: Simulator, draws: Floats) -> list[tuple[Profile, int]]:
         played: list[tuple[Profile, int]] = []
-        M = self.instance.policies.size
-        chunk = max(CHUNK_NUMBERS // M, 1)
+        chunk = max(CHUNK_NUMBERS // self._own.size, 1)
         for first in range(0, draws.shape[0], chunk):
             rows = draws[first : first + chunk]
-            products = np.empty((rows.shape[0], M))
+            mixtures = np.empty((rows.shape[0], self._own.size))
             kernel.self_play(
                 simulator.layers,
                 simulator.cumulative,
@@ -130,9 +127,12 @@ class Exp3SelfPlay(PolicyGame):
                 self.span,
                 self.losses,
                 rows,
-                products,
+                mixtures,
             )
-            played += [(self._product(joint), 1) for joint in products]
+            new = np.append(True, (mixtures[1:] != mixtures[:-1]).any(axis=1))
+            starts = np.flatnonzero(new)
+            counts = np.diff(np.append(starts, rows.shape[0]))
+            played += [(self._product(mixtures[k]), int(c)) for k, c in zip(starts, counts)]
         self.episode += draws.shape[0]
         self._profile = None
         return played
@@ -141,9 +141,9 @@ class Exp3SelfPlay(PolicyGame):
         """No equilibrium is ever solved."""
         return {"solves": 0.0, "solve_seconds": 0.0}
 
-    def _product(self, joint: Floats) -> ClassProfile:
-        policies = self.instance.policies
-        return ClassProfile(policies, joint.reshape(policies.counts), self.concept)
+    def _product(self, own: Floats) -> ClassProfile:
+        factors = np.split(own, np.cumsum(self.counts)[:-1])
+        return ClassProfile.product(self.instance.policies, factors, self.concept)
 
 
 def make(instance: Instance, *, concept: str, episodes: int) -> Exp3SelfPlay:

@@ -127,18 +127,12 @@ class HistoryProfile:
         gap: both columns hold them.
         """
         record = self._record(instance)
-        rewards = instance.game.rewards
         if self._independent:
             _expect_constant_sum(instance.game)
         own = self._starts(record, self._own(record, instance))
         ends = np.empty((2, instance.game.agents))
         for i in range(instance.game.agents):
-            rows = self.action_counts[i] if self.concept == "ce" else 1
-            answer = np.empty((rewards.shape[1], rows), dtype=np.int64)
-            values = np.empty(int(record.start[-1]))
-            kernel.told_values(record, rewards[i], i, values, answer)
-            ends[1, i] = self._starts(record, values[None])[0]
-            ends[0, i] = self._explicit(record, rewards[i], i, answer, values)
+            ends[1, i], ends[0, i], _ = self._deviations(record, instance, i)
         # Where a hint is worth nothing, rounding alone tells the ends apart.
         ends[0] = np.minimum(ends[0], ends[1])
         if not self._independent:
@@ -147,6 +141,17 @@ class HistoryProfile:
             return ends - self._marginal_values(record, instance, own)
         excess = ends.sum(axis=1) - own.sum()  # the values of any policy add up to c
         return np.repeat([[0.5 * excess[0]], [excess[1]]], 2, axis=1)
+
+    def deviation(self, instance: Instance, agent: int) -> Ints:
+        """The deviation whose value is the lower end: answers (N, m_i) to own actions for "ce".
+
+        (N, 1) otherwise: an action for every state.
+        """
+        return self._deviations(self._record(instance), instance, agent)[2]
+
+    def affordable(self, instance: Instance) -> bool:
+        """Whether `values` are to be had."""
+        return not self._independent or self._affordable(self._record(instance))
 
     # --- inside ---
 
@@ -206,19 +211,30 @@ class HistoryProfile:
         kernel.start_weights(record, weights)
         return values @ weights
 
-    def _explicit(
-        self, record: kernel.Record, reward: Floats, agent: int, answer: Ints, values: Floats
-    ) -> float:
-        """Value of a Markov deviation that no pass improves (at most 20 passes)."""
-        weights, best = np.empty(values.size), -np.inf
+    def _deviations(
+        self, record: kernel.Record, instance: Instance, agent: int
+    ) -> tuple[float, float, Ints]:
+        """Most that a hint lets the agent get, and a Markov deviation with its value.
+
+        No pass of policy iteration improves that deviation (at most 20 passes).
+        """
+        reward = instance.game.rewards[agent]
+        rows = self.action_counts[agent] if self.concept == "ce" else 1
+        answer = np.empty((reward.shape[0], rows), dtype=np.int64)
+        values = np.empty(int(record.start[-1]))
+        kernel.told_values(record, reward, agent, values, answer)
+        told = float(self._starts(record, values[None])[0])
+        weights, best, found = np.empty(values.size), -np.inf, answer
         for _ in range(SWEEPS):
             before = answer.copy()
             kernel.spread(record, agent, answer, weights)
             kernel.improve(record, reward, agent, weights, answer, values)
-            best = max(best, float(self._starts(record, values[None])[0]))
+            value = float(self._starts(record, values[None])[0])
+            if value > best:
+                best, found = value, answer.copy()
             if np.array_equal(answer, before):
                 break
-        return best
+        return told, best, found
 
     @cached_property
     def _visits(self) -> tuple[Ints, Ints]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from mamex_bench.errors import InputError
 from mamex_bench.model._arrays import Floats, frozen
+from mamex_bench.model.all_policies import AllPolicies
 from mamex_bench.model.evaluation import checked_payoffs, payoffs, policy_action_values
 from mamex_bench.model.game import Game, MarkovGame
 from mamex_bench.model.hypotheses import Hypotheses, ModelClass, ValueClass
@@ -99,6 +100,11 @@ class Instance:
     def payoffs(self) -> Floats:
         """(n, m_0, ..., m_{n-1}): true values of every joint pure policy."""
         return frozen(payoffs(self.game, self.policies))
+
+    @cached_property
+    def all_policies(self) -> AllPolicies:
+        """Every policy of each agent, as deviations from profiles of the class."""
+        return AllPolicies(self.game, self.policies, self.payoffs)
 
     @cached_property
     def return_range(self) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -34,11 +35,14 @@ class ClassProfile:
         policies: the class.
         distribution: (m_0, ..., m_{n-1}), sums to 1.
         concept: "nash", "ce" or "cce"; says which gap is meant.
+        factors: n arrays (m_i,) whose outer product the distribution is, bit for bit, where it was
+            made from them by `product`; else None, whether or not it is a product.
     """
 
     policies: PurePolicies
     distribution: Floats
     concept: str
+    factors: tuple[Floats, ...] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         concept_code(self.concept)
@@ -46,6 +50,16 @@ class ClassProfile:
         expect_shape(x, "distribution", self.policies.counts, "(m_0, ..., m_{n-1})")
         stochastic(x.reshape(-1), "distribution")
         object.__setattr__(self, "distribution", x)
+
+    @classmethod
+    def product(
+        cls, policies: PurePolicies, factors: Sequence[Floats], concept: str
+    ) -> ClassProfile:
+        """Agents that draw independently, each by its own distribution (m_i,)."""
+        own = tuple(floats(each, f"factors[{i}]", 1) for i, each in enumerate(factors))
+        profile = cls(policies, outer(own), concept)
+        object.__setattr__(profile, "factors", own)
+        return profile
 
     @cached_property
     def cumulative(self) -> Floats:
@@ -184,3 +198,11 @@ class MarkovProfile:
 
 
 Profile = ClassProfile | MarkovProfile
+
+
+def outer(factors: Sequence[Floats]) -> Floats:
+    """(m_0, ..., m_{n-1}): x(v_0, ..., v_{n-1}) = prod_i factors_i(v_i), agent 0 first."""
+    x: Floats = np.ones(())
+    for own in factors:
+        x = np.multiply.outer(x, own)
+    return x

@@ -135,7 +135,7 @@ def best_response(
     common = (game.layers, game.probability)
     room = min(1 << 17, positive_integer(limit, "limit"))
     while True:
-        beliefs = _room(room, Q)
+        beliefs = room_for(room, Q)
         nodes = kernel.expand(*common, game.initial, count, stride, others, beliefs)
         if nodes != kernel.FULL:
             break
@@ -260,7 +260,8 @@ def _value(game: Game, agent: int, others: Ints, weights: Floats, table: Ints) -
     )
 
 
-def _room(nodes: int, policies: int) -> kernel.Beliefs:
+def room_for(nodes: int, policies: int) -> kernel.Beliefs:
+    """Empty, for that many nodes and as many sets again, of so many policies."""
     slots = 1 << (2 * nodes - 1).bit_length()
     return kernel.Beliefs(
         words=np.zeros((2 * nodes, -(-policies // 64)), dtype=np.uint64),

@@ -40,6 +40,35 @@ def cumulative(lengths: Ints, gaps: Floats, times: Ints) -> Floats:
     return totals[segment] - (ends[segment] - times)[:, None] * gaps[segment]
 
 
+def curves(
+    times: Ints,
+    lengths: Ints,
+    gaps: Floats,
+    class_gaps: Floats,
+    unrestricted_gaps: Floats | None,
+    output_gap: Floats,
+) -> dict[str, Floats]:
+    """The curves of one seed at the checkpoints `times`, from its segments.
+
+    lengths (G,), gaps and class_gaps (G, n), unrestricted_gaps (2, G, n), output_gap (P,).
+    """
+    worst = gaps.max(axis=1)
+    segment = np.searchsorted(np.cumsum(lengths), times)
+    found = {
+        "regret": cumulative(lengths, gaps, times),
+        "class_regret": cumulative(lengths, class_gaps, times),
+        "positive_regret": cumulative(lengths, np.maximum(gaps, 0.0), times),
+        "gap": worst[segment],
+        "output_gap": output_gap,
+        "best_gap": np.minimum.accumulate(worst)[segment],
+    }
+    if unrestricted_gaps is not None:
+        totals = [cumulative(lengths, end, times) for end in unrestricted_gaps]
+        found["unrestricted_regret"] = np.stack(totals)
+        found["unrestricted_gap"] = unrestricted_gaps.max(axis=2)[:, segment]
+    return found
+
+
 @dataclass(frozen=True)
 class Output:
     """What a learner would hand over after some episodes, and how far from equilibrium it is.
@@ -84,7 +113,7 @@ class Run:
         archive: the profiles of the segments (of Markov profiles an evenly spaced part).
         final_profile: the last one played.
         diagnostics: what the learner says about itself.
-        seconds: in learner and simulation.
+        seconds: in learner and simulation, without measuring.
         offered: the learner's own output after the last episode; None where it has none.
     """
 
@@ -108,6 +137,21 @@ class Run:
         """(G,): last episode of each segment, counted from 1."""
         return np.cumsum(self.lengths)
 
+    @cached_property
+    def unrestricted_gaps(self) -> Floats:
+        """(2, G, n): ends of each segment's gaps against every policy of the agent that deviates.
+
+        The two ends are equal where the gap is exact: always for Markov profiles, whose headline
+        gap it is, and for class profiles unless the game is large; see `model.all_policies`. A
+        deviation may depend on all states and actions seen; for "ce" on the agent's own drawn
+        policy (class profiles), or on its recommended actions as they come (Markov profiles).
+        """
+        if self.archive.kind == "markov":
+            return np.stack([self.gaps, self.gaps])
+        everything, products = self.instance.all_policies, self.archive.products
+        blocks = [everything.gaps(x, self.concept, products) for x in self.archive.blocks()]
+        return np.concatenate(blocks, axis=1)
+
     @property
     def regret(self) -> Floats:
         """(K, n): the gap of each episode's profile, per agent; not cumulative."""
@@ -125,6 +169,11 @@ class Run:
     def class_cumulative(self, at: Any = None) -> Floats:
         """(P, n): the same with deviations inside the policy class only."""
         return cumulative(self.lengths, self.class_gaps, self._episodes(at))
+
+    def unrestricted_cumulative(self, at: Any = None) -> Floats:
+        """(2, P, n): ends of the same against every policy, see `unrestricted_gaps`."""
+        times = self._episodes(at)
+        return np.stack([cumulative(self.lengths, end, times) for end in self.unrestricted_gaps])
 
     def played_gaps(self, at: Any = None) -> Floats:
         """(P,): max_i headline gap of the profile played at the episodes `at`."""
@@ -145,6 +194,12 @@ class Run:
         for k, mixture in zip(order, self._mixtures(times[order])):
             answers[k] = mixture.payoff_gaps(payoffs).max()
         return answers
+
+    def curves(self, at: Any = None) -> dict[str, Floats]:
+        """Everything that results hold of a run at its checkpoints; see `runs.results.Cell`."""
+        times = self._episodes(at)
+        gaps = (self.gaps, self.class_gaps, self.unrestricted_gaps)
+        return curves(times, self.lengths, *gaps, self.output_gaps(times))
 
     def output(self, checkpoint: int | None = None) -> Output:
         """The output after `checkpoint` episodes (default: all)."""

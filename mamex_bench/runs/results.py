@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from mamex_bench.bounds import Stated
 from mamex_bench.errors import InputError
 from mamex_bench.model._arrays import Floats, Ints
-from mamex_bench.runs.record import cumulative
+from mamex_bench.runs.statements import statements
 from mamex_bench.runs.store import RunKey, Store, undamaged
+from mamex_bench.runs.stored import CURVES, read_curves
+from mamex_bench.runs.stored import DONE as DONE
 
-DONE, FAILED, MISSING, NOT_APPLICABLE = "done", "failed", "missing", "not applicable"
+FAILED, MISSING, NOT_APPLICABLE = "failed", "missing", "not applicable"
+EXACT, INTERVAL, NOT_RECORDED = "exact", "interval", "not recorded"
 
 
 class Verdict(Protocol):
@@ -101,6 +105,12 @@ class Cell:
         bounds: at the checkpoints, or None where no bound is proved.
         offered: "class", "markov" or "history", the kind of output that the learner itself offers
             after its last episode (`runs.offered.RULES` has it in words); "" where it has none.
+        stated: registered bounds that speak of the learner here, at the checkpoints.
+        unrestricted_regret: (2, N, P, n) lower and upper ends of the cumulative signed gaps against
+            every policy of the agent that deviates, history-dependent ones included: one scale for
+            class and Markov profiles. For "ce" the agent knows its own drawn policy (class), or
+            its recommended actions as they come (Markov). None in files that lack it.
+        unrestricted_gap: (2, N, P) ends of the largest of these gaps at the checkpoint, or None.
     """
 
     instance: str
@@ -126,6 +136,17 @@ class Cell:
     seconds: Floats
     bounds: BoundArrays | None
     offered: str = ""
+    stated: tuple[Stated, ...] = ()
+    unrestricted_regret: Floats | None = None
+    unrestricted_gap: Floats | None = None
+
+    @property
+    def unrestricted(self) -> str:
+        """How `unrestricted_regret` is known: "exact", "interval" or "not recorded"."""
+        if self.unrestricted_regret is None:
+            return NOT_RECORDED
+        low, high = self.unrestricted_regret
+        return EXACT if np.array_equal(low, high) else INTERVAL
 
 
 @dataclass(frozen=True, eq=False)
@@ -272,12 +293,7 @@ def _cell(
     times = np.array(header["checkpoints"], dtype=np.int64)
     done = {k: run for k, run in runs.items() if run["status"] == DONE}
     failed = [(k, run) for k, run in runs.items() if run["status"] != DONE]
-    per_seed: dict[str, list[Floats]] = {name: [] for name in _CURVES}
-    for run_key in done:
-        arrays = run_arrays(store, run_key, done[run_key]["profile_kind"])
-        for name, curve in curves(times, **arrays).items():
-            per_seed[name].append(curve)
-    shapes = {name: (len(done), times.size, *((agents,) * wide)) for name, wide in _CURVES.items()}
+    found = [read_curves(store, k, run["profile_kind"], times) for k, run in done.items()]
     owner = "cell/" + "/".join(key)
     plan = prepared.get(owner)
     settled = header if header["status"] == NOT_APPLICABLE else plan
@@ -304,7 +320,7 @@ def _cell(
         expected=header["expected"],
         seeds=tuple(k.seed for k in done),
         checkpoints=times,
-        **{name: np.array(per_seed[name]).reshape(shapes[name]) for name in _CURVES},
+        **_stacked(found, times.size, agents),
         diagnostics={
             name: np.array([run["diagnostics"].get(name, np.nan) for run in done.values()])
             for name in names
@@ -312,43 +328,22 @@ def _cell(
         seconds=np.array([run["seconds"] for run in done.values()]),
         bounds=None if plan is None else _bounds(store, owner, plan["bounds"]),
         offered=next((run.get("offered", "") for run in done.values()), ""),
+        stated=statements(store, owner, plan),
     )
 
 
-def run_arrays(store: Store, key: RunKey, kind: str) -> dict[str, Any]:
-    """lengths (G,), gaps (G, n), class_gaps (G, n) and output_gaps (P,) of a stored run."""
-    markov = kind == "markov"
-    names = ("lengths", "gaps", "output_gaps", *(("class_gaps",) if markov else ()))
-    arrays = store.arrays(key.owner, names)
-    arrays.setdefault("class_gaps", arrays["gaps"])
+def _stacked(found: Sequence[Mapping[str, Floats]], points: int, agents: int) -> dict[str, Any]:
+    """The curves of all N seeds; None for one that some seed lacks."""
+    arrays: dict[str, Any] = {}
+    for name, (ends, per_agent) in CURVES.items():
+        shape = (points, agents) if per_agent else (points,)
+        if not found:
+            arrays[name] = np.zeros((2, 0, *shape) if ends else (0, *shape))
+        elif all(name in curves for curves in found):
+            arrays[name] = np.stack([curves[name] for curves in found], axis=ends)
+        else:
+            arrays[name] = None
     return arrays
-
-
-# Name -> 1 for one column per agent, 0 for none.
-_CURVES = {
-    "regret": 1,
-    "class_regret": 1,
-    "positive_regret": 1,
-    "gap": 0,
-    "output_gap": 0,
-    "best_gap": 0,
-}
-
-
-def curves(
-    times: Ints, lengths: Ints, gaps: Floats, class_gaps: Floats, output_gaps: Floats
-) -> dict[str, Floats]:
-    """The arrays of `Cell` for one seed, at the checkpoints `times`, from its segments."""
-    worst = gaps.max(axis=1)
-    segment = np.searchsorted(np.cumsum(lengths), times)
-    return {
-        "regret": cumulative(lengths, gaps, times),
-        "class_regret": cumulative(lengths, class_gaps, times),
-        "positive_regret": cumulative(lengths, np.maximum(gaps, 0.0), times),
-        "gap": worst[segment],
-        "output_gap": output_gaps,
-        "best_gap": np.minimum.accumulate(worst)[segment],
-    }
 
 
 def _bounds(store: Store, owner: str, header: dict[str, Any] | None) -> BoundArrays | None:

@@ -13,7 +13,7 @@ from mamex_bench.model._arrays import Floats, Ints, positive_integer
 from mamex_bench.model.instance import Instance
 from mamex_bench.model.profiles import MarkovProfile, Profile
 from mamex_bench.model.simulator import Simulator
-from mamex_bench.runs.archive import Archivist
+from mamex_bench.runs.archive import Archivist, array_of
 from mamex_bench.runs.offered import measure
 from mamex_bench.runs.record import Run
 from mamex_bench.runs.seeds import stream
@@ -120,7 +120,7 @@ def _plain_loop(
 
 
 class _Segments:
-    """Run-length encoding of what was played: a new segment when the profile object changes."""
+    """Run-length encoding of what was played: a new segment when the profile changes."""
 
     def __init__(self, instance: Instance) -> None:
         self.episodes = 0
@@ -134,10 +134,15 @@ class _Segments:
 
     def add(self, profile: Profile, count: int) -> None:
         self.episodes += count
-        if profile is self._last:
+        last = self._last
+        if profile is last:
             self._lengths[-1] += count
             return
         started = perf_counter()
+        if last is not None and np.array_equal(array_of(profile), array_of(last)):
+            self._lengths[-1] += count
+            self.seconds += perf_counter() - started
+            return
         self._last = profile
         self._lengths.append(count)
         gaps = profile.gaps(self._instance)

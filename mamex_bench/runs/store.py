@@ -1,6 +1,6 @@
 """The results file: one SQLite database, appended to in transactions, nothing ever changed in it.
 
-Tables (schema version 2):
+Tables (schema version 3):
 
     meta       key, value                     suite name and text, dates; JSON
     events     time, kind, header             sessions: versions and machine
@@ -8,10 +8,11 @@ Tables (schema version 2):
     cells      instance, learner, concept     the work list, in the suite's order
     prepared   owner, header                  brackets (per instance and class), bounds (per cell)
     runs       instance, learner, concept, seed, header
-    arrays     owner, name, data              `.npy` bytes; the owner names a row above
+    arrays     owner, name, data              packed arrays; the owner names a row above
 
-Headers of runs say which output the learner itself offered, whose arrays are beside those of the
-run; version 1, which had none, is read as files of learners that offer nothing.
+Arrays are packed as `runs.packing` has it; which arrays a run has is told in `runs.stored`.
+
+Files of versions 1 and 2, whose arrays are plain `.npy` bytes, can be read, not added to.
 
 `PRAGMA application_id` and `user_version` identify file and schema. Triggers refuse every update
 and deletion. No pickles.
@@ -20,7 +21,6 @@ and deletion. No pickles.
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import os
 import sqlite3
@@ -34,10 +34,11 @@ import numpy as np
 
 from mamex_bench.errors import MamexBenchError, ResultsError
 from mamex_bench.model.storage import replacing
+from mamex_bench.runs.packing import pack, unpack
 
 APPLICATION = 0x4D414D58  # "MAMX"
-VERSION = 2
-READABLE = (1, 2)
+VERSION = 3
+READABLE = (1, 2, 3)
 
 _TABLES = """
 create table meta (key text primary key, value text not null);
@@ -72,6 +73,10 @@ class RunKey:
     seed: int
 
     @property
+    def cell(self) -> tuple[str, str, str]:
+        return self.instance, self.learner, self.concept
+
+    @property
     def owner(self) -> str:
         return f"run/{self.instance}/{self.learner}/{self.concept}/{self.seed}"
 
@@ -100,6 +105,7 @@ class Store:
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
+        self.version = VERSION
         self._connection = connection
 
     # --- opening ---
@@ -148,11 +154,11 @@ class Store:
             with store._reading():
                 if store._pragma("application_id") != APPLICATION:
                     raise ResultsError(f"{str(path)!r} is not a results file of mamex-bench")
-                version = store._pragma("user_version")
-                if version not in READABLE:
+                store.version = store._pragma("user_version")
+                if store.version not in READABLE:
                     raise ResultsError(
-                        f"{str(path)!r} has schema version {version}: this program reads "
-                        f"{' and '.join(map(str, READABLE))}"
+                        f"{str(path)!r} has schema version {store.version}: this program reads "
+                        f"{READABLE[0]} to {READABLE[-1]}"
                     )
                 if store._pragma("quick_check") != "ok":
                     raise ResultsError(f"{str(path)!r} is damaged")
@@ -207,7 +213,7 @@ class Store:
                 self._add_arrays(key.owner, stored.arrays)
 
     def _add_arrays(self, owner: str, arrays: Mapping[str, Any]) -> None:
-        rows = [(owner, name, _pack(np.asarray(array))) for name, array in arrays.items()]
+        rows = [(owner, name, pack(array)) for name, array in arrays.items()]
         self._connection.executemany("insert into arrays values (?, ?, ?)", rows)
 
     # --- reading ---
@@ -259,10 +265,10 @@ class Store:
 
     def _unpack(self, owner: str, name: str, data: bytes) -> Any:
         try:
-            return np.load(io.BytesIO(data), allow_pickle=False)
+            return unpack(data)
         except (ValueError, EOFError, OSError) as error:
             raise ResultsError(
-                f"{str(self.path)!r} is damaged: array {name!r} of {owner} is no .npy data"
+                f"{str(self.path)!r} is damaged: array {name!r} of {owner} is no packed array"
             ) from error
 
     def _pragma(self, name: str) -> Any:
@@ -308,12 +314,6 @@ def _json(value: Any) -> str:
 
 def _value(text: str) -> Any:
     return json.loads(text, object_hook=lambda d: float(d["float"]) if d.keys() == {"float"} else d)
-
-
-def _pack(array: Any) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=False)
-    return buffer.getvalue()
 
 
 def _quoted(path: Path) -> str:

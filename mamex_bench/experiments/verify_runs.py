@@ -1,0 +1,360 @@
+"""Stored runs against slow code: gaps of profiles, curves, outputs; some runs are repeated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mamex_bench.errors import MamexBenchError
+from mamex_bench.experiments.provenance import provenance
+from mamex_bench.experiments.suite import Suite
+from mamex_bench.experiments.verification import TOLERANCE, Verification
+from mamex_bench.experiments.work import instance_of, make_learner
+from mamex_bench.model._arrays import Floats, Ints
+from mamex_bench.model.history import HistoryProfile
+from mamex_bench.model.instance import Instance
+from mamex_bench.reference import evaluation, recompute
+from mamex_bench.reference.unrestricted import Onlooker, TooManyError, advice
+from mamex_bench.reference.visits import Visits
+from mamex_bench.runs import offered
+from mamex_bench.runs.record import Run
+from mamex_bench.runs.run import run
+from mamex_bench.runs.store import RunKey, Store
+from mamex_bench.runs.stored import DONE, StoredRun, read_run
+
+_payoffs: dict[tuple[str, str], Floats] = {}
+_onlookers: dict[tuple[str, str, int], Onlooker] = {}
+
+
+def exact_payoffs(suite: Suite, id: str) -> Floats:
+    """Exact payoffs by the slow reference, kept per instance."""
+    key = (suite.fingerprint, id)
+    if key not in _payoffs:
+        instance = instance_of(suite, id)
+        _payoffs[key] = evaluation.payoffs(instance.game, instance.policies)
+    return _payoffs[key]
+
+
+def check_runs(store: Store, suite: Suite, found: Verification) -> None:
+    """Every run; of each cell one is repeated where something of it is not stored.
+
+    Not stored are history-dependent outputs, and most of many Markov profiles.
+    """
+    plans, prepared, repeated = store.cells(), store.prepared(), set()
+    unseen = unmeasured = 0
+    for key, header in store.runs().items():
+        if header["status"] != DONE:
+            continue
+        times = np.array(plans[key.cell]["checkpoints"])
+        stored = read_run(store, key, header["profile_kind"], times)
+        lengths, K = stored.lengths, suite.instance(key.instance).episodes
+        whole = bool((lengths >= 1).all()) and int(lengths.sum()) == K
+        found.expect("runs", key.owner, whole, f"segments do not add up to {K} episodes")
+        plan = prepared["/".join(("cell", *key.cell))]
+        if plan["eta"] is not None:
+            found.compare("values of eta", key.owner, header["eta"], plan["eta"])
+        checks = _ClassRun if stored.archive.kind == "class" else _MarkovRun
+        check = checks(suite, key, stored, found)
+        if check.proper() and whole:
+            check.gaps(times)
+        left_out = lengths.size - len(stored.archive)
+        history = header.get("offered", "") == "history"
+        if key.cell not in repeated and (left_out or history):
+            repeated.add(key.cell)
+            _Repeated(store, suite, key, header, stored, found).check(times)
+        else:
+            unseen += left_out
+            unmeasured += history
+        _check_offered(store, suite, key, header, found)
+    for number, words in (
+        (unmeasured, "history-dependent outputs are not stored"),
+        (unseen, "further Markov profiles are not stored"),
+    ):
+        if number:
+            found.notes.append(f"{number:,} {words}; their gaps stand as measured")
+
+
+class _ClassRun:
+    """A run of profiles that are mixtures over the class: everything is stored."""
+
+    def __init__(self, suite: Suite, key: RunKey, stored: StoredRun, found: Verification) -> None:
+        self.key, self.stored, self.found = key, stored, found
+        self.instance, self.U = instance_of(suite, key.instance), exact_payoffs(suite, key.instance)
+        self.onlookers = [_onlooker(suite, key.instance, i) for i in range(len(self.U))]
+
+    def proper(self) -> bool:
+        archive, nash = self.stored.archive, self.key.concept == "nash"
+        fine = np.array_equal(archive.kept, np.arange(self.stored.lengths.size))
+        for x in archive.blocks():
+            flat = x.reshape(x.shape[0], -1)
+            fine &= bool((x >= 0.0).all()) and np.abs(flat.sum(axis=1) - 1.0).max() < TOLERANCE
+            if nash and not archive.products:
+                fine &= max(float(np.abs(each - _product(each)).max()) for each in x) < TOLERANCE
+        words = "a profile is missing or no distribution"
+        self.found.expect("sets of profiles", self.key.owner, fine, words)
+        return fine
+
+    def gaps(self, times: Ints) -> None:
+        """Gaps of all profiles, inside the class and against all policies, and the curves."""
+        key, stored, found = self.key, self.stored, self.found
+        inside, free = [], []
+        mixtures = np.zeros((times.size, self.U[0].size))
+        first = np.cumsum(stored.lengths) - stored.lengths
+        played = np.clip(times[:, None] - first, 0, stored.lengths) / times[:, None]
+        done = 0
+        for x in stored.archive.blocks():
+            inside += [recompute.class_gaps(self.U, each, key.concept) for each in x]
+            mixtures += played[:, done : done + len(x)] @ x.reshape(len(x), -1)
+            done += len(x)
+            if stored.unrestricted_gaps is not None:
+                told = stored.unrestricted_gaps[:, done - len(x) : done]
+                free.append(self._unrestricted(x, np.array(inside[-len(x) :]), told))
+        gaps = np.array(inside)
+        found.compare("gaps of profiles", key.owner, stored.gaps, gaps)
+        ends: Floats | None = None
+        if free:
+            ends = np.concatenate(free, axis=1)
+            found.compare("gaps against all policies", key.owner, stored.unrestricted_gaps, ends)
+        if key.concept == "nash":
+            outputs = _mean_of_worst(gaps, stored.lengths, times)
+        else:
+            shaped = mixtures.reshape(-1, *self.U.shape[1:])
+            outputs = np.array([recompute.class_gaps(self.U, x, key.concept).max() for x in shaped])
+        _compare_curves(key, stored, gaps, gaps, ends, outputs, times, found)
+
+    def _unrestricted(self, x: Floats, inside: Floats, stored: Floats) -> Floats:
+        """(2, B, n): what the stored ends (2, B, n) must be, for distributions x and their gaps.
+
+        Exact ones are recomputed. Of an interval the upper end is recomputed, the lower one must
+        lie between the gap inside the class and the exact gap. Where an exact one is beyond the
+        slow code it must lie in the interval.
+        """
+        must = np.nan_to_num(stored, nan=np.inf)
+        for i, onlooker in enumerate(self.onlookers):
+            rows, profile = advice(x, i, self.key.concept)
+            own = (self.U[i] * x).reshape(len(x), -1).sum(axis=1)
+            low, high = must[..., i]
+            interval = low != high
+            try:
+                exact = np.bincount(profile, onlooker.values(rows), len(x)) - own
+                least = np.where(interval, inside[:, i], exact)
+            except TooManyError:
+                exact, least = np.full(len(x), np.inf), inside[:, i]
+            told = exact
+            if interval.any() or np.isinf(exact).any():
+                told = np.bincount(profile, rows @ onlooker.told(), len(x)) - own
+            most = np.minimum(exact, told)
+            high[:] = np.where(interval, told, np.clip(high, least, most))
+            low[:] = np.where(interval, np.clip(low, least, most), high)
+        return must
+
+
+class _MarkovRun:
+    """A run of Markov profiles, of which a sample is stored."""
+
+    def __init__(self, suite: Suite, key: RunKey, stored: StoredRun, found: Verification) -> None:
+        self.key, self.stored, self.found = key, stored, found
+        self.instance = instance_of(suite, key.instance)
+
+    def proper(self) -> bool:
+        fine = True
+        for joint in self.stored.archive.blocks():
+            fine &= bool((joint >= 0.0).all())
+            fine &= float(np.abs(joint.sum(axis=-1) - 1.0).max()) < TOLERANCE
+        words = "a stored profile is no distribution"
+        self.found.expect("sets of profiles", self.key.owner, fine, words)
+        return fine
+
+    def gaps(self, times: Ints) -> None:
+        """Gaps of the stored profiles; where these are all, the curves."""
+        key, stored, found, game = self.key, self.stored, self.found, self.instance.game
+        headline, inside = [], []
+        for joint in stored.archive.blocks():
+            headline.append(recompute.markov_gaps(game, joint, key.concept))
+            inside.append(recompute.markov_class_gaps(game, self.instance.policies, joint))
+        gaps, class_gaps = np.concatenate(headline), np.concatenate(inside)
+        found.compare("gaps of profiles", key.owner, stored.gaps, gaps)
+        found.compare("gaps of profiles", key.owner, stored.class_gaps, class_gaps)
+        if len(stored.archive) == stored.lengths.size:
+            outputs = _mean_of_worst(gaps, stored.lengths, times)
+            both = np.stack([gaps, gaps])
+            _compare_curves(key, stored, gaps, class_gaps, both, outputs, times, found)
+
+
+class _Repeated:
+    """A stored run against the same run once more: same suite, same seed, same code.
+
+    Where versions and machine are those of the file it must be the same; elsewhere rounding may
+    send a learner another way, and it is told when it does.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        suite: Suite,
+        key: RunKey,
+        header: dict[str, Any],
+        stored: StoredRun,
+        found: Verification,
+    ) -> None:
+        self.store, self.suite, self.key, self.header = store, suite, key, header
+        self.stored, self.found = stored, found
+        starts = [event for _, kind, event in store.events() if kind == "started"]
+        facts = provenance()
+        self.at_home = all(all(s.get(name) == facts[name] for name in facts) for s in starts)
+
+    def check(self, times: Ints) -> None:
+        found, where = self.found, self.key.owner
+        again = Verification()
+        try:
+            result = self._run()
+        except MamexBenchError as error:
+            found.expect("runs repeated", where, False, f"cannot be repeated: {error}")
+            return
+        stored, own = self.stored, result.archive
+        again.compare("lengths", where, stored.lengths, result.lengths)
+        if not again.findings:
+            again.compare("kept profiles", where, stored.archive.cells, own.cells)
+            again.compare("profiles", where, stored.archive.weights, own.weights)
+            for name, curve in result.curves(times).items():
+                again.compare(f"curve {name}", where, stored.curves.get(name, curve), curve)
+        same = not again.findings
+        if self.at_home or same:
+            found.counts["runs repeated"] = found.counts.get("runs repeated", 0) + 1
+            found.findings += [f"{line} when the run is repeated" for line in again.findings]
+        else:
+            found.notes.append(
+                f"{where} took another way when repeated with other versions or on another "
+                "machine; what is not stored of it stands as measured"
+            )
+        if same and result.offered is not None:
+            self._check_history(result)
+
+    def _run(self) -> Run:
+        learner = make_learner(self.suite, self.key.cell, self.header["eta"])
+        return run(
+            instance_of(self.suite, self.key.instance),
+            learner,
+            learner.episodes,
+            self.key.seed,
+            suite=self.suite.name,
+            instance_id=self.key.instance,
+            learner_id=self.key.learner,
+        )
+
+    def _check_history(self, result: Run) -> None:
+        """Both ends of a history-dependent output's gaps, by sums over visits."""
+        assert result.offered is not None
+        profile = result.offered.profile
+        if isinstance(profile, HistoryProfile) and self.header.get("offered", "") == "history":
+            ends = self.store.arrays(self.key.owner, ("offered_ends",))["offered_ends"]
+            exact = history_ends(profile, result.instance)
+            self.found.compare("gaps of learners' own outputs", self.key.owner, ends, exact)
+
+
+def history_ends(profile: HistoryProfile, instance: Instance) -> Floats:
+    """`HistoryProfile.gap_interval` by the slow code.
+
+    But for the values of marginals that are drawn independently ("nash", two agents), which are
+    those of `HistoryProfile.values`, and for which deviation the lower end is about.
+    """
+    visits = Visits(instance.game, profile.paths, profile.strategies)
+    n, swap = instance.game.agents, profile.concept == "ce"
+    ends = np.empty((2, n))
+    for i in range(n):
+        ends[0, i] = visits.deviation(i, profile.deviation(instance, i), swap)
+        ends[1, i] = visits.told(i, swap)
+    ends[0] = np.minimum(ends[0], ends[1])
+    if profile.concept != "nash" or n == 1:
+        return ends - np.array([visits.value(i) for i in range(n)])
+    if profile.affordable(instance):
+        return ends - profile.values(instance)
+    excess = ends.sum(axis=1) - sum(visits.value(i) for i in range(n))
+    return np.repeat([[0.5 * excess[0]], [excess[1]]], n, axis=1)
+
+
+def _check_offered(
+    store: Store, suite: Suite, key: RunKey, header: dict[str, Any], found: Verification
+) -> None:
+    """The output that the learner itself offered: its gaps, and what the header says of them."""
+    names = offered.names(header)
+    told = [header["diagnostics"].get(name, np.nan) for name in ("output_gap_lower", "output_gap")]
+    fine = bool(names) == bool(np.isfinite(told).all())
+    found.expect("settings", key.owner, fine, "header and diagnostics differ about the output")
+    if not names:
+        return
+    arrays = store.arrays(key.owner, names)
+    ends = arrays["offered_ends"]
+    proper = bool((ends[0] <= ends[1] + TOLERANCE).all())
+    if "offered_profile" in arrays:
+        x, instance = arrays["offered_profile"], instance_of(suite, key.instance)
+        if header["offered"] == "class":
+            exact = recompute.class_gaps(exact_payoffs(suite, key.instance), x, key.concept)
+        else:
+            exact = recompute.markov_gaps(instance.game, x[None], key.concept)[0]
+        found.compare("gaps of learners' own outputs", key.owner, ends, np.stack([exact, exact]))
+        rows = x.reshape(1, -1) if header["offered"] == "class" else x
+        proper &= bool((x >= 0.0).all())
+        proper &= float(np.abs(rows.sum(axis=-1) - 1.0).max()) < TOLERANCE
+    found.expect("learners' own outputs", key.owner, proper, "an output or its gaps are improper")
+    found.compare("gaps of learners' own outputs", key.owner, told, ends.max(axis=1))
+
+
+def _mean_of_worst(gaps: Floats, lengths: Ints, times: Ints) -> Floats:
+    """(P,): mean over the first t episodes of max_i gap, episode by episode."""
+    worst = np.repeat(gaps.max(axis=1), lengths)
+    return np.array([worst[:t].mean() for t in times])
+
+
+def _compare_curves(
+    key: RunKey,
+    stored: StoredRun,
+    gaps: Floats,
+    class_gaps: Floats,
+    ends: Floats | None,
+    outputs: Floats,
+    times: Ints,
+    found: Verification,
+) -> None:
+    """What is stored at the checkpoints against sums over episodes, one by one."""
+    episode = np.repeat(np.arange(len(gaps)), stored.lengths)
+    worst = gaps.max(axis=1)[episode]
+    exact = {
+        "regret": _totals(gaps[episode], times),
+        "class_regret": _totals(class_gaps[episode], times),
+        "positive_regret": _totals(np.where(gaps > 0.0, gaps, 0.0)[episode], times),
+        "gap": worst[times - 1],
+        "output_gap": outputs,
+        "best_gap": np.array([worst[:t].min() for t in times]),
+    }
+    if ends is not None:
+        exact["unrestricted_regret"] = np.stack([_totals(end[episode], times) for end in ends])
+        exact["unrestricted_gap"] = ends.max(axis=2)[:, episode[times - 1]]
+    for name, curve in exact.items():
+        kind = "gaps of outputs" if name == "output_gap" else "points of curves"
+        where = key.owner if name == "output_gap" else f"{key.owner} {name}"
+        found.compare(kind, where, stored.curves[name], curve)
+
+
+def _totals(per_episode: Floats, times: Ints) -> Floats:
+    """(P, n): sums of the first t rows."""
+    return np.cumsum(per_episode, axis=0)[times - 1]
+
+
+def _onlooker(suite: Suite, id: str, agent: int) -> Onlooker:
+    """The slow best responses of an agent, kept per instance."""
+    key = (suite.fingerprint, id, agent)
+    if key not in _onlookers:
+        instance = instance_of(suite, id)
+        _onlookers[key] = Onlooker(instance.game, instance.policies, agent)
+    return _onlookers[key]
+
+
+def _product(x: Floats) -> Floats:
+    """The product of the marginals of a joint distribution."""
+    product = np.ones(())
+    for i in range(x.ndim):
+        marginal = x.sum(axis=tuple(j for j in range(x.ndim) if j != i))
+        product = np.multiply.outer(product, marginal)
+    return product
