@@ -225,7 +225,7 @@ def test_snapshots_and_draws_are_bounded(monkeypatch: pytest.MonkeyPatch) -> Non
     runs = []
     for numbers in (1 << 20, 1):
         monkeypatch.setattr(import_module("mamex_bench.runs.run"), "BLOCK_DRAWS", numbers)
-        monkeypatch.setattr("mamex_bench.learners._optimistic_planning.SNAPSHOT_NUMBERS", numbers)
+        monkeypatch.setattr("mamex_bench.learners._planner.SNAPSHOT_NUMBERS", numbers)
         learner = make("optimistic_vi_tuned", instance, "cce")
         runs.append(mb.run(instance, learner, EPISODES, seed=0))
     np.testing.assert_array_equal(runs[0].gaps, runs[1].gaps)

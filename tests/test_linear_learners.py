@@ -125,7 +125,9 @@ BREAKS: dict[str, tuple[str, str, Change]] = {
     "features of another kernel": (
         "nash_ucrl_tuned",
         "mixture",
-        lambda data: data._replace(basis=np.ascontiguousarray(np.roll(data.basis, 1, axis=0))),
+        lambda data: data._replace(
+            fans=data.fans._replace(basis=np.roll(data.fans.basis, 1, axis=0))
+        ),
     ),
     "bonus of the wrong sign": (
         "omni_vi_tuned",

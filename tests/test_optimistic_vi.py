@@ -13,7 +13,7 @@ from mamex_bench.equilibria import solve
 from mamex_bench.errors import InputError
 from mamex_bench.kernels.stage_games import stage_equilibrium
 from mamex_bench.learners import _optimistic_planning as planning
-from mamex_bench.learners import _stage_games
+from mamex_bench.learners import _planner, _stage_games
 from mamex_bench.learners.optimistic_vi_tuned import tuned_confidence
 from mamex_bench.model.concepts import concept_code
 from mamex_bench.model.simulator import Simulator
@@ -116,7 +116,7 @@ def test_plans_equal_those_of_the_slow_twin(
 def test_the_fused_loop_is_bit_identical(
     name: str, concept: str, counts: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planning, "SNAPSHOTS", 8)  # so that blocks end inside
+    monkeypatch.setattr(_planner, "SNAPSHOTS", 8)  # so that blocks end inside
     episodes = 20 if len(counts) == 3 else 300
     instance = instance_of(random_game(4, counts, states=3, horizon=2))
     runs = [

@@ -16,7 +16,7 @@ from test_optimistic_vi import minimax_value
 import mamex_bench as mb
 from mamex_bench.errors import InputError, NotApplicableError
 from mamex_bench.learners import _optimistic_planning as planning
-from mamex_bench.learners import nash_vi, ucbvi
+from mamex_bench.learners import _planner, nash_vi, ucbvi
 from mamex_bench.learners._guarantee import Guarantee
 from mamex_bench.learners._nash_q import NashQLearning
 from mamex_bench.model.simulator import Simulator
@@ -498,7 +498,7 @@ def test_marginals_of_the_output_are_nearly_nash(concept: str) -> None:
 def test_runs_repeat_and_the_fused_loop_is_bit_identical(
     name: str, concept: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planning, "SNAPSHOTS", 8)  # so that blocks end inside
+    monkeypatch.setattr(_planner, "SNAPSHOTS", 8)  # so that blocks end inside
     game = random_game(4, (3,)) if name in ONE_AGENT else zero_sum_game(4)
     instance, K = instance_of(game), 150
     runs = [

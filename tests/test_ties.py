@@ -12,7 +12,6 @@ from test_planning_learners import instance_of, zero_sum_game
 
 import mamex_bench as mb
 from mamex_bench.kernels import nash_q
-from mamex_bench.learners._nash_q import NashQLearning
 from mamex_bench.learners._stage_games import StageGames
 from mamex_bench.model.simulator import Simulator
 
@@ -91,10 +90,7 @@ def test_other_names_in_the_same_order_change_nothing(name: str, concept: str) -
     b = make(name, instance_of(other), concept, K, seed=1)
     flat, inverse = names.reshape(-1, game.actions), np.argsort(names).reshape(-1, game.actions)
     b._games.order[:] = np.take_along_axis(inverse, a._games.order, axis=1)
-    if isinstance(b, NashQLearning):
-        b._first_policy()
-    else:
-        b._first_plan()
+    b._start()
     simulator, rng = Simulator(game), np.random.default_rng(2)
     for _ in range(K):
         x, y = (each.choose().joint.reshape(flat.shape) for each in (a, b))

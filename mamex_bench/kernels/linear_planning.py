@@ -4,12 +4,12 @@ Two agents, payoffs u_0 = -u_1. Each agent has upper bounds on Q of her own; the
 negated, is the lower bound of the other. In every state a coarse correlated equilibrium sigma of
 the two upper bounds is sought, and V_i = E_sigma high_i.
 
-What is estimated is a named tuple of arrays with three operations, chosen by its type at compile
+What is estimated is a named tuple of arrays with two operations, chosen by its type at compile
 time:
 
     learn(evidence, plan, states, actions)   one more trajectory, played by `plan`
-    estimate(evidence, plan, h)              what layer h needs from the data, given V in layer h+1
-    bound(evidence, plan, x)                 writes plan.high[x] for every joint action
+    bound(evidence, plan, h, skip)           writes plan.high of layer h, given V in layer h + 1,
+                                             except in the states (N,) marked `skip`
 
 States are numbered across layers, N where something is decided; what follows the last layer has
 value zero. All arrays are C-contiguous.
@@ -26,15 +26,21 @@ from numpy.typing import NDArray
 from mamex_bench.kernels._jit import jit
 from mamex_bench.kernels.layers import Layers
 from mamex_bench.kernels.linear_evidence import invert
-from mamex_bench.kernels.optimistic_planning import draw_row
-from mamex_bench.kernels.simulate import draw, follow
+from mamex_bench.kernels.plans import (
+    DUE,
+    PASSES,
+    PLANNED,
+    REVISED,
+    SOLVES,
+    keep_narrowest,
+    play,
+    take_down,
+)
 from mamex_bench.kernels.stage_games import CERTIFIED, stage_equilibrium
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-PLANNED = -1
-SOLVES, PASSES, REVISED, DUE = range(4)
 CCE_CODE = 2
 REFACTOR = 64  # rank-one updates of an inverse before it is computed afresh
 
@@ -43,7 +49,8 @@ class Problem(NamedTuple):
     """What is known before the first episode.
 
     layers: where states lie and what may follow them. action_counts (2,); initial: distribution
-    over the first layer; wanted (N,): states that can be reached. independent: whether the product
+    over the first layer; idle (N,): states that cannot be reached, which are planned once and no
+    more. independent: whether the product
     of sigma's marginals is played instead of sigma. rounding: the stage game's payoffs are rounded
     to its multiples, 0 for none. growth: a new plan is due once the determinant of some Gram
     matrix has reached `growth` times what it was at the last plan (1: after every episode).
@@ -52,7 +59,7 @@ class Problem(NamedTuple):
     layers: Layers
     action_counts: Ints
     initial: Floats
-    wanted: NDArray[np.bool_]
+    idle: NDArray[np.bool_]
     independent: bool
     rounding: float
     growth: float
@@ -66,8 +73,7 @@ class Plan(NamedTuple):
     not a number before the first. value (N + ends, 2): E_sigma high. sigma, joint (N, A): the
     equilibrium, and what is played. narrowest (1,), best (N, A): least V_0 + V_1 at the start so
     far, and what was played then. solved (64, 2, A): the last stage games solved, in turn.
-    counters (4,): stage games solved, passes finished, rows of `joint` changed since the caller
-    last set this to 0, and whether a new pass is due.
+    counters (4,): see `plans`.
     """
 
     high: Floats
@@ -103,17 +109,12 @@ def learn(evidence: Any, plan: Plan, states: Ints, actions: Ints) -> None:
     raise TypeError("learn runs inside compiled kernels only")
 
 
-def estimate(evidence: Any, plan: Plan, h: int) -> None:
-    """Prepare layer h from the data and `plan.value` of layer h + 1. Compiled code only."""
-    raise TypeError("estimate runs inside compiled kernels only")
-
-
-def bound(evidence: Any, plan: Plan, x: int) -> None:
-    """Write plan.high[x]. Compiled code only."""
+def bound(evidence: Any, plan: Plan, h: int, skip: NDArray[np.bool_]) -> None:
+    """Write plan.high of layer h. Compiled code only."""
     raise TypeError("bound runs inside compiled kernels only")
 
 
-def operations(learn_kernel: Any, estimate_kernel: Any, bound_kernel: Any, kind: type) -> None:
+def operations(learn_kernel: Any, bound_kernel: Any, kind: type) -> None:
     """Register the operations of one kind of evidence, which has a Ridge named `ridge`."""
 
     @overload(learn)
@@ -126,23 +127,13 @@ def operations(learn_kernel: Any, estimate_kernel: Any, bound_kernel: Any, kind:
 
         return run
 
-    @overload(estimate)
-    def _estimate(evidence: Any, plan: Any, h: Any) -> Any:
-        if getattr(evidence, "instance_class", None) is not kind:
-            return None
-
-        def run(evidence: Any, plan: Any, h: Any) -> Any:
-            estimate_kernel(evidence, plan, h)
-
-        return run
-
     @overload(bound)
-    def _bound(evidence: Any, plan: Any, x: Any) -> Any:
+    def _bound(evidence: Any, plan: Any, h: Any, skip: Any) -> Any:
         if getattr(evidence, "instance_class", None) is not kind:
             return None
 
-        def run(evidence: Any, plan: Any, x: Any) -> Any:
-            bound_kernel(evidence, plan, x)
+        def run(evidence: Any, plan: Any, h: Any, skip: Any) -> Any:
+            bound_kernel(evidence, plan, h, skip)
 
         return run
 
@@ -160,15 +151,29 @@ def width(inverse: Floats, phi: Floats) -> float:
 
 
 @jit
-def add_point(ridge: Ridge, r: int, phi: Floats, weight: float) -> None:
+def widths(inverse: Floats, phi: Floats, inner: Floats, out: Floats) -> None:
+    """`width` of every column of phi (d, A), out (A,); inner (A,) is scratch."""
+    out[:] = 0.0
+    for p in range(phi.shape[0]):
+        inner[:] = 0.0
+        for q in range(phi.shape[0]):
+            for a in range(out.shape[0]):
+                inner[a] += inverse[p, q] * phi[q, a]
+        for a in range(out.shape[0]):
+            out[a] += phi[p, a] * inner[a]
+    for a in range(out.shape[0]):
+        out[a] = np.sqrt(max(out[a], 0.0))
+
+
+@jit
+def add_point(ridge: Ridge, r: int, phi: Floats, weight: float, turned: Floats) -> None:
     """gram += w phi phi^T, with Sherman and Morrison's formula for the inverse:
 
     inverse -= w (inverse phi)(inverse phi)^T / (1 + w phi^T inverse phi),
-    and log(1 + w phi^T inverse phi) is what log det gram gains.
+    and log(1 + w phi^T inverse phi) is what log det gram gains. turned (d,) is scratch.
     """
     d = phi.shape[0]
     gram, inverse = ridge.gram[r], ridge.inverse[r]
-    turned = np.empty(d)
     grown = 1.0
     for p in range(d):
         inner = 0.0
@@ -263,45 +268,34 @@ def replan(problem: Problem, evidence: Any, plan: Plan, resume: int) -> int:
     """
     first = problem.layers.first
     answer = np.empty(plan.joint.shape[1])
+    skip = problem.idle if plan.counters[PASSES] > 0 else np.zeros_like(problem.idle)
     for h in range(first.shape[0] - 3, -1, -1):
         top = first[h + 1] - 1
         if resume != PLANNED:
             if resume < first[h]:
                 continue
-            if resume <= top:
-                top = resume
-        estimate(evidence, plan, h)
+            top = min(top, resume)
+        bound(evidence, plan, h, skip)
         for x in range(top, first[h] - 1, -1):
-            if not problem.wanted[x] and plan.counters[PASSES] > 0:
+            if skip[x]:
                 continue
-            if x != resume:
-                bound(evidence, plan, x)
-                if _pose(problem, plan, x):
-                    plan.solved[plan.counters[SOLVES] % plan.solved.shape[0]] = plan.stage[x]
-                    plan.counters[SOLVES] += 1
-                    status = stage_equilibrium(
-                        plan.stage[x], problem.action_counts, CCE_CODE, answer
-                    )
-                    if status != CERTIFIED:
-                        return x
-                    adopt(problem, plan, x, answer)
+            if x != resume and _pose(problem, plan, x):
+                plan.solved[plan.counters[SOLVES] % plan.solved.shape[0]] = plan.stage[x]
+                plan.counters[SOLVES] += 1
+                status = stage_equilibrium(plan.stage[x], problem.action_counts, CCE_CODE, answer)
+                if status != CERTIFIED:
+                    return x
+                adopt(problem, plan, x, answer)
             _settle(plan, x)
-    _keep_narrowest(problem, plan)
+    # sum_x initial(x) (V_0 + V_1)(x)
+    total = 0.0
+    for x in range(problem.initial.shape[0]):
+        total += problem.initial[x] * (plan.value[x, 0] + plan.value[x, 1])
+    keep_narrowest(total, plan.narrowest, plan.joint, plan.best)
     evidence.ridge.planned[:] = evidence.ridge.volume
     plan.counters[DUE] = 0
     plan.counters[PASSES] += 1
     return PLANNED
-
-
-@jit
-def _keep_narrowest(problem: Problem, plan: Plan) -> None:
-    """Keep what was played at the least sum_x initial(x) (V_0 + V_1)(x); ties to the earlier."""
-    total = 0.0
-    for x in range(problem.initial.shape[0]):
-        total += problem.initial[x] * (plan.value[x, 0] + plan.value[x, 1])
-    if total < plan.narrowest[0]:
-        plan.narrowest[0] = total
-        plan.best[:] = plan.joint
 
 
 @jit
@@ -318,16 +312,10 @@ def advance(
 ) -> tuple[int, int]:
     """Play, learn and plan until the draws or the snapshots run out, or a stage game is unsolved.
 
-    cumulative (nnz,), cumulative_initial: sampling tables. draws (B, N + 1 + H): per episode the
-    uniforms of the plan in every state, of the first state and of the H transitions.
-    snapshots (G, N, A), lengths (G,), G at least 2: the plans played and for how many episodes;
-    entry 0 is the caller's present profile and its snapshot is not written. Returns (episodes
-    played, PLANNED or the unsolved game as in `replan`); the number of lengths in use shows in
-    `lengths`, -1 beyond them. A changed plan that no snapshot was left for stays in `plan.joint`
-    with counters[REVISED] > 0.
+    cumulative, cumulative_initial, draws (B, N + 1 + H), snapshots and lengths as in `plans`.
+    Returns (episodes played, PLANNED or the unsolved game as in `replan`).
     """
-    N = plan.joint.shape[0]
-    H = draws.shape[1] - N - 1
+    H = problem.layers.first.shape[0] - 2
     states = np.empty(H + 1, dtype=np.int64)
     actions = np.empty(H, dtype=np.int64)
     lengths[:] = -1
@@ -339,19 +327,10 @@ def advance(
             resume = PLANNED
             if unsolved != PLANNED:
                 return k, unsolved
-        if plan.counters[REVISED]:
-            if segment + 1 == lengths.shape[0]:
-                return k, PLANNED
-            segment += 1
-            lengths[segment] = 0
-            snapshots[segment] = plan.joint
-            plan.counters[REVISED] = 0
-        x = draw(cumulative_initial, draws[k, N])
-        for h in range(H):
-            states[h] = x
-            actions[h] = draw_row(plan.joint[x], draws[k, x])
-            x = follow(problem.layers, cumulative, x, actions[h], draws[k, N + 1 + h])
-        states[H] = x
+        segment = take_down(plan.joint, plan.counters, snapshots, lengths, segment)
+        if segment < 0:
+            return k, PLANNED
+        play(problem.layers, plan.joint, cumulative, cumulative_initial, draws[k], states, actions)
         record(problem, evidence, plan, states, actions)
         lengths[segment] += 1
     return draws.shape[0], PLANNED

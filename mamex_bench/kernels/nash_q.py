@@ -13,15 +13,13 @@ from numpy.typing import NDArray
 
 from mamex_bench.kernels._jit import jit
 from mamex_bench.kernels.layers import Layers
-from mamex_bench.kernels.optimistic_planning import draw_row
-from mamex_bench.kernels.simulate import draw, follow
+from mamex_bench.kernels.plans import SOLVES, adopt, play, take_down
 from mamex_bench.kernels.stage_games import CERTIFIED, stage_equilibrium
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 LEARNT = -1
-SOLVES, REVISED = range(2)
 
 
 class Problem(NamedTuple):
@@ -47,8 +45,7 @@ class Tables(NamedTuple):
     visits (N, A); high, low (N, A): bounds on Q; value_high, value_low (N + ends,); joint (N, A):
     the policy. order (N, A): of the joint actions of each state in its stage game, see
     `StageGames`. states (H+1,), actions (H,): the last episode. solved (64, 2, A): payoffs of the
-    last stage games, in turn. counters (2,): stage games solved; policy rows changed since the
-    caller last set this to 0.
+    last stage games, in turn. counters (4,): see `plans`; no passes are made.
     """
 
     visits: Ints
@@ -96,7 +93,7 @@ def learn(problem: Problem, tables: Tables, first: int) -> int:
         status = stage_equilibrium(game, problem.action_counts, problem.concept_code, answer)
         if status != CERTIFIED:
             return h
-        adopt(tables, x, answer)
+        settle(tables, x, answer)
     return LEARNT
 
 
@@ -111,22 +108,17 @@ def stage_game(tables: Tables, x: int, out: Floats) -> None:
 
 
 @jit
-def adopt(tables: Tables, x: int, answer: Floats) -> None:
-    """Write `answer (A,)` to the stage game of one state as its policy, noting whether it differs;
-    its values."""
-    revised = False
+def settle(tables: Tables, x: int, answer: Floats) -> None:
+    """Adopt `answer (A,)` to the stage game of one state as its policy; its values."""
+    adopt(tables.order[x], answer, tables.joint[x], tables.counters)
     above = 0.0
     below = 0.0
     for place in range(answer.shape[0]):
         a = tables.order[x, place]
-        revised |= answer[place] != tables.joint[x, a]
-        tables.joint[x, a] = answer[place]
         above += answer[place] * tables.high[x, a]
         below += answer[place] * tables.low[x, a]
     tables.value_high[x] = above
     tables.value_low[x] = below
-    if revised:
-        tables.counters[REVISED] += 1
 
 
 @jit
@@ -141,32 +133,26 @@ def advance(
 ) -> tuple[int, int]:
     """Play and learn until the draws or the snapshots run out, or a stage game is unsolved.
 
-    cumulative (nnz,), cumulative_initial: sampling tables. draws (B, N + 1 + H): per episode the
-    uniforms of the policy in every state, of the first state and of the H transitions.
-    snapshots (G, N, A), lengths (G,), G at least 2: the policies played and for how many episodes,
-    -1 beyond; entry 0 is the caller's present profile and its snapshot is not written. Returns
-    (episodes played, LEARNT or the step of the last one from which nothing is learnt yet, as in
-    `learn`). A changed policy that no snapshot was left for shows in counters[REVISED].
+    cumulative, cumulative_initial, draws (B, N + 1 + H), snapshots and lengths as in `plans`.
+    Returns (episodes played, LEARNT or the step of the last one from which nothing is learnt yet,
+    as in `learn`).
     """
-    N = tables.joint.shape[0]
-    H = tables.actions.shape[0]
     lengths[:] = -1
     lengths[0] = 0
     segment = 0
     for k in range(draws.shape[0]):
-        if tables.counters[REVISED]:
-            if segment + 1 == lengths.shape[0]:
-                return k, LEARNT
-            segment += 1
-            lengths[segment] = 0
-            snapshots[segment] = tables.joint
-            tables.counters[REVISED] = 0
-        x = draw(cumulative_initial, draws[k, N])
-        for h in range(H):
-            tables.states[h] = x
-            tables.actions[h] = draw_row(tables.joint[x], draws[k, x])
-            x = follow(problem.layers, cumulative, x, tables.actions[h], draws[k, N + 1 + h])
-        tables.states[H] = x
+        segment = take_down(tables.joint, tables.counters, snapshots, lengths, segment)
+        if segment < 0:
+            return k, LEARNT
+        play(
+            problem.layers,
+            tables.joint,
+            cumulative,
+            cumulative_initial,
+            draws[k],
+            tables.states,
+            tables.actions,
+        )
         lengths[segment] += 1
         unsolved = learn(problem, tables, 0)
         if unsolved != LEARNT:

@@ -20,7 +20,14 @@ from numpy.typing import NDArray
 
 from mamex_bench.kernels._jit import jit
 from mamex_bench.kernels.layers import Layers
-from mamex_bench.kernels.linear_planning import Plan, Ridge, add_point, operations, width
+from mamex_bench.kernels.linear_planning import (
+    Plan,
+    Ridge,
+    add_point,
+    operations,
+    width,
+    widths,
+)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -28,13 +35,26 @@ Ints = NDArray[np.int64]
 FIRST, SECOND = range(2)
 
 
+class Fans(NamedTuple):
+    """Base kernels by state: what may follow a state under any joint action.
+
+    first (N+1,): the fan of x has the entries first[x] .. first[x+1]-1; following (m,): the states
+    that follow, ascending; basis (m, d, A): zero where the joint action does not lead there.
+    """
+
+    first: Ints
+    following: Ints
+    basis: Floats
+
+
 class Targeted(NamedTuple):
     """What is known and what has been seen.
 
     layers; payoff (N, 2, A): u_i; floor, ceiling (N, 2, A): bounds on Q without any data;
-    basis (nnz, d): base kernels on the entries of `layers`, |phi_V| <= 1 for |V| <= 1.
+    fans: base kernels, |phi_V| <= 1 for |V| <= 1.
     ridge: regression (kind * 2 + i) * H + h; theta (R, d): its estimate.
-    episode (1,): number of the coming episode, from 1.
+    episode (1,): number of the coming episode, from 1. beta (3,), of (1,): beta_0, beta_1, beta_2
+    and the episode that they are of.
     bound: B, the largest norm of theta; episodes: K; failure: delta; scale: factor of every beta.
     """
 
@@ -42,10 +62,12 @@ class Targeted(NamedTuple):
     payoff: Floats
     floor: Floats
     ceiling: Floats
-    basis: Floats
+    fans: Fans
     ridge: Ridge
     theta: Floats
     episode: Ints
+    beta: Floats
+    of: Ints
     bound: float
     episodes: int
     failure: float
@@ -69,25 +91,38 @@ def radii(k: int, d: int, H: int, B: float, K: int, delta: float) -> tuple[float
 
 
 @jit
-def _features(evidence: Targeted, plan: Plan, row: int, i: int, phi: Floats) -> None:
-    """phi_V of one row for agent i."""
-    rows, following, basis = evidence.layers.rows, evidence.layers.following, evidence.basis
-    phi[:] = 0.0
-    for entry in range(rows[row], rows[row + 1]):
-        value = plan.value[following[entry], i]
-        for j in range(basis.shape[1]):
-            phi[j] += basis[entry, j] * value
+def _update_radii(evidence: Targeted) -> None:
+    """Have evidence.beta be that of the coming episode."""
+    k = evidence.episode[0]
+    if evidence.of[0] != k:
+        d, H = evidence.theta.shape[1], evidence.layers.first.shape[0] - 2
+        betas = radii(k, d, H, evidence.bound, evidence.episodes, evidence.failure)
+        evidence.beta[0], evidence.beta[1], evidence.beta[2] = betas
+        evidence.of[0] = k
 
 
 @jit
-def _squared_features(evidence: Targeted, plan: Plan, row: int, i: int, phi: Floats) -> None:
-    """phi_{V^2} of one row for agent i."""
-    layers = evidence.layers
+def _features(fans: Fans, plan: Plan, x: int, a: int, i: int, phi: Floats, squared: Floats) -> None:
+    """phi_V and phi_{V^2} of one state and joint action for agent i."""
     phi[:] = 0.0
-    for entry in range(layers.rows[row], layers.rows[row + 1]):
-        value = plan.value[layers.following[entry], i]
+    squared[:] = 0.0
+    for entry in range(fans.first[x], fans.first[x + 1]):
+        value = plan.value[fans.following[entry], i]
         for j in range(phi.shape[0]):
-            phi[j] += evidence.basis[entry, j] * value * value
+            phi[j] += fans.basis[entry, j, a] * value
+            squared[j] += fans.basis[entry, j, a] * value * value
+
+
+@jit
+def _all_features(fans: Fans, plan: Plan, x: int, i: int, phi: Floats) -> None:
+    """phi_V of one state and every joint action, phi (d, A), for agent i."""
+    phi[:] = 0.0
+    flat = phi.reshape(-1)
+    for entry in range(fans.first[x], fans.first[x + 1]):
+        value = plan.value[fans.following[entry], i]
+        weights = fans.basis[entry].reshape(-1)
+        for c in range(flat.shape[0]):
+            flat[c] += weights[c] * value
 
 
 @jit
@@ -111,8 +146,7 @@ def variance(
 ) -> float:
     """sigma^2 of one step, phi and squared its features, first and second its regressions."""
     ridge, d = evidence.ridge, phi.shape[0]
-    k, scale = evidence.episode[0], evidence.scale
-    _, beta_1, beta_2 = radii(k, d, H, evidence.bound, evidence.episodes, evidence.failure)
+    scale, beta_1, beta_2 = evidence.scale, evidence.beta[1], evidence.beta[2]
     most = float(H * H)
     square = min(max(_inner(squared, evidence.theta[second]), 0.0), most)
     mean = min(max(_inner(phi, evidence.theta[first]), -float(H)), float(H))
@@ -124,19 +158,20 @@ def variance(
 @jit
 def _learn(evidence: Targeted, plan: Plan, states: Ints, actions: Ints) -> None:
     """Nothing follows the last step: its features are zero."""
-    ridge, d, H = evidence.ridge, evidence.basis.shape[1], actions.shape[0]
+    ridge, d, H = evidence.ridge, evidence.theta.shape[1], actions.shape[0]
     phi = np.empty(d)
     squared = np.empty(d)
+    turned = np.empty(d)
+    _update_radii(evidence)
     for h in range(H - 1):
-        row, after = states[h] * evidence.layers.actions + actions[h], states[h + 1]
+        after = states[h + 1]
         for i in range(2):
             first, second = (FIRST * 2 + i) * H + h, (SECOND * 2 + i) * H + h
-            _features(evidence, plan, row, i, phi)
-            _squared_features(evidence, plan, row, i, squared)
+            _features(evidence.fans, plan, states[h], actions[h], i, phi, squared)
             weight = 1.0 / variance(evidence, phi, squared, first, second, H)
             target = plan.value[after, i]
-            add_point(ridge, first, phi, weight)
-            add_point(ridge, second, squared, 1.0)
+            add_point(ridge, first, phi, weight, turned)
+            add_point(ridge, second, squared, 1.0, turned)
             for j in range(d):
                 ridge.response[first, j] += weight * phi[j] * target
                 ridge.response[second, j] += squared[j] * target * target
@@ -146,28 +181,33 @@ def _learn(evidence: Targeted, plan: Plan, states: Ints, actions: Ints) -> None:
 
 
 @jit
-def _estimate(evidence: Targeted, plan: Plan, h: int) -> None:
-    """Weights are estimated as the data come."""
-
-
-@jit
-def _bound(evidence: Targeted, plan: Plan, x: int) -> None:
-    A, d = plan.joint.shape[1], evidence.basis.shape[1]
-    H = evidence.layers.first.shape[0] - 2
-    h = np.searchsorted(evidence.layers.first, x, side="right") - 1
-    k = evidence.episode[0]
-    beta, _, _ = radii(k, d, H, evidence.bound, evidence.episodes, evidence.failure)
-    radius = evidence.scale * beta
-    phi = np.empty(d)
+def _bound(evidence: Targeted, plan: Plan, h: int, skip: NDArray[np.bool_]) -> None:
+    A, d = plan.joint.shape[1], evidence.theta.shape[1]
+    layers = evidence.layers.first
+    H = layers.shape[0] - 2
+    _update_radii(evidence)
+    radius = evidence.scale * evidence.beta[0]
+    phi = np.empty((d, A))
+    length = np.empty(A)
+    high = np.empty(A)
     for i in range(2):
         r = (FIRST * 2 + i) * H + h
-        theta, inverse = evidence.theta[r], evidence.ridge.inverse[r]
-        for a in range(A):
-            high = evidence.payoff[x, i, a]
+        for x in range(layers[h], layers[h + 1]):
+            if skip[x]:
+                continue
+            high[:] = 0.0
+            length[:] = 0.0
             if h + 1 < H:
-                _features(evidence, plan, x * A + a, i, phi)
-                high += _inner(phi, theta) + radius * width(inverse, phi)
-            plan.high[x, i, a] = min(max(high, evidence.floor[x, i, a]), evidence.ceiling[x, i, a])
+                _all_features(evidence.fans, plan, x, i, phi)
+                widths(evidence.ridge.inverse[r], phi, high, length)
+                high[:] = 0.0
+                for j in range(d):
+                    for a in range(A):
+                        high[a] += phi[j, a] * evidence.theta[r, j]
+            for a in range(A):
+                total = evidence.payoff[x, i, a] + (high[a] + radius * length[a])
+                lowest, highest = evidence.floor[x, i, a], evidence.ceiling[x, i, a]
+                plan.high[x, i, a] = min(max(total, lowest), highest)
 
 
-operations(_learn, _estimate, _bound, Targeted)
+operations(_learn, _bound, Targeted)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mamex_bench.kernels._jit import jit
 from mamex_bench.kernels.layers import Layers
-from mamex_bench.kernels.linear_planning import Plan, Ridge, add_point, operations, width
+from mamex_bench.kernels.linear_planning import Plan, Ridge, add_point, operations, widths
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -27,7 +27,7 @@ class LeastSquares(NamedTuple):
     """What is known and what has been seen.
 
     layers; payoff (N, 2, A): u_i; floor, ceiling (N, 2, A): bounds on Q without any data;
-    features (N, A, d). ridge: regression h; its response is not used, but
+    features (N, d, A). ridge: regression h; its response is not used, but
     response (2, H, d): sum phi u_i; onward (N + ends, d): sum of phi over visits that went on to
     x'; weights (2, H, d): the estimates w of the plan. beta; known_payoff: u_i is added to the
     estimate of E V instead of being a part of the target.
@@ -48,10 +48,12 @@ class LeastSquares(NamedTuple):
 
 @jit
 def _learn(evidence: LeastSquares, plan: Plan, states: Ints, actions: Ints) -> None:
+    phi = np.empty(evidence.features.shape[1])
+    turned = np.empty_like(phi)
     for h in range(actions.shape[0]):
         x, a, after = states[h], actions[h], states[h + 1]
-        phi = evidence.features[x, a]
-        add_point(evidence.ridge, h, phi, 1.0)
+        phi[:] = evidence.features[x, :, a]
+        add_point(evidence.ridge, h, phi, 1.0, turned)
         for j in range(phi.shape[0]):
             evidence.onward[after, j] += phi[j]
             if not evidence.known_payoff:
@@ -62,7 +64,7 @@ def _learn(evidence: LeastSquares, plan: Plan, states: Ints, actions: Ints) -> N
 @jit
 def _estimate(evidence: LeastSquares, plan: Plan, h: int) -> None:
     """w_ih of both agents."""
-    first, d = evidence.layers.first, evidence.features.shape[2]
+    first, d = evidence.layers.first, evidence.features.shape[1]
     total = np.empty(d)
     for i in range(2):
         total[:] = evidence.response[i, h]
@@ -79,18 +81,27 @@ def _estimate(evidence: LeastSquares, plan: Plan, h: int) -> None:
 
 
 @jit
-def _bound(evidence: LeastSquares, plan: Plan, x: int) -> None:
-    h = np.searchsorted(evidence.layers.first, x, side="right") - 1
-    for a in range(plan.joint.shape[1]):
-        phi = evidence.features[x, a]
-        bonus = evidence.beta * width(evidence.ridge.inverse[h], phi)
+def _bound(evidence: LeastSquares, plan: Plan, h: int, skip: NDArray[np.bool_]) -> None:
+    _estimate(evidence, plan, h)
+    first, (_, d, A) = evidence.layers.first, evidence.features.shape
+    length = np.empty(A)
+    high = np.empty(A)
+    for x in range(first[h], first[h + 1]):
+        if skip[x]:
+            continue
+        phi = evidence.features[x]
+        widths(evidence.ridge.inverse[h], phi, high, length)
         for i in range(2):
-            high = bonus
-            for j in range(phi.shape[0]):
-                high += phi[j] * evidence.weights[i, h, j]
-            if evidence.known_payoff:
-                high += evidence.payoff[x, i, a]
-            plan.high[x, i, a] = min(max(high, evidence.floor[x, i, a]), evidence.ceiling[x, i, a])
+            for a in range(A):
+                high[a] = evidence.beta * length[a]
+            for j in range(d):
+                for a in range(A):
+                    high[a] += phi[j, a] * evidence.weights[i, h, j]
+            for a in range(A):
+                if evidence.known_payoff:
+                    high[a] += evidence.payoff[x, i, a]
+                lowest, highest = evidence.floor[x, i, a], evidence.ceiling[x, i, a]
+                plan.high[x, i, a] = min(max(high[a], lowest), highest)
 
 
-operations(_learn, _estimate, _bound, LeastSquares)
+operations(_learn, _bound, LeastSquares)

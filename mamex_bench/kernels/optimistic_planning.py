@@ -13,25 +13,32 @@ from numpy.typing import NDArray
 
 from mamex_bench.kernels._jit import jit
 from mamex_bench.kernels.layers import Layers
+from mamex_bench.kernels.plans import (
+    DUE,
+    PASSES,
+    PLANNED,
+    SOLVES,
+    adopt,
+    keep_narrowest,
+    play,
+    take_down,
+)
 from mamex_bench.kernels.rewards import pay
-from mamex_bench.kernels.simulate import draw, follow
 from mamex_bench.kernels.stage_games import CERTIFIED, stage_equilibrium
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-PLANNED = -1
-SOLVES, PASSES, REVISED, DUE = range(4)
-
 
 class Width(NamedTuple):
     """Half-width of the confidence interval of player i at a cell (x, a) with t visits:
 
-        root_i(x) / sqrt(t) + deviation sqrt(Var_Phat(U_i) / t) + linear_i(x) / t
+        root_i(x) / sqrt(t) + deviation sqrt((Var_Phat(U_i) + Var(r_i)) / t) + linear_i(x) / t
             + relative Phat(V_high,i - V_low,i) + sqrt(8 Phat(min(rare / N, cap)) / t),
 
-    U_i = lean V_high,i + (1 - lean) V_low,i, and N(y) the visits of the state y that follows.
+    U_i = lean V_high,i + (1 - lean) V_low,i; Var(r_i) that of the rewards seen, where they are
+    random; and N(y) the visits of the state y that follows.
     root, linear (N, n).
     """
 
@@ -80,35 +87,38 @@ class Data(NamedTuple):
     paid (N, n, A): sums of rewards, if they are random.
     met, fresh (N + ends,): visits of states; whether they changed the width of what leads there.
     stale (N, A): visited since the last plan.
+    half (N, n, A): what the width of a cell owes to its visits alone, as of the last plan.
     """
 
     visits: Ints
     planned: Ints
     support: Ints
     successor: Ints
-    tally: Ints
+    tally: Floats
     paid: Floats
     met: Ints
     fresh: Flags
     stale: Flags
+    half: Floats
 
 
 class Plan(NamedTuple):
     """Bounds, plan and counters.
 
-    high, low (N, n, A): bounds on Q. value_high, value_low (N + ends, n): zero after the end.
-    joint (N, A): the plan. moved (N + ends,): what leads there has to be looked at in this pass.
+    high, low (N, n, A): bounds on Q. value_high, value_low, between (N + ends, n): V for both and
+    U of `Width`, zero after the end. joint (N, A): the plan. moved (N + ends,): what leads there
+    has to be looked at in this pass.
     order (N, A): of the joint actions of each state in its stage game, see `StageGames`.
     narrowest (1,), best (N, A): least width V_high - V_low at the start so far, and its plan.
     solved (64, agents, A): payoffs of the last stage games solved, in turn.
-    counters (4,): stage games solved, passes finished, plan rows changed since the caller last set
-    this to 0, and whether a new pass is due.
+    counters (4,): see `plans`.
     """
 
     high: Floats
     low: Floats
     value_high: Floats
     value_low: Floats
+    between: Floats
     joint: Floats
     order: Ints
     moved: Flags
@@ -148,31 +158,33 @@ def record(
         while place < end and seen[place] < after:
             place += 1
         if place < end and seen[place] == after:
-            times[place] += 1
+            times[place] += 1.0
             continue
         for k in range(end, place, -1):
             seen[k] = seen[k - 1]
             times[k] = times[k - 1]
         seen[place] = after
-        times[place] = 1
+        times[place] = 1.0
         data.support[x, a] += 1
 
 
 @jit
-def _spread(data: Data, plan: Plan, first: int, last: int, i: int, lean: float) -> float:
-    """sum_y tally(y) (U(y) - mean)^2 over the successors of one cell, U as in `Width`."""
-    total = 0.0
-    visits = 0
-    for k in range(first, last):
-        after = data.successor[k]
-        value = lean * plan.value_high[after, i] + (1.0 - lean) * plan.value_low[after, i]
-        total += data.tally[k] * value
-        visits += data.tally[k]
-    mean = total / visits
+def _count_in(problem: Problem, data: Data, x: int, a: int) -> None:
+    """Note what the visits of a cell alone say about its width."""
+    visits = data.visits[x, a]
+    root = np.sqrt(float(visits))
+    for i in range(data.half.shape[1]):
+        data.half[x, i, a] = problem.width.root[x, i] / root + problem.width.linear[x, i] / visits
+    data.stale[x, a] = False
+    data.planned[x, a] = visits
+
+
+@jit
+def _spread(data: Data, plan: Plan, first: int, last: int, i: int, mean: float) -> float:
+    """sum_y tally(y) (U(y) - mean)^2 over the successors of one cell."""
     squares = 0.0
     for k in range(first, last):
-        after = data.successor[k]
-        value = lean * plan.value_high[after, i] + (1.0 - lean) * plan.value_low[after, i]
+        value = plan.between[data.successor[k], i]
         squares += data.tally[k] * (value - mean) * (value - mean)
     return squares
 
@@ -194,28 +206,31 @@ def _backup(problem: Problem, data: Data, plan: Plan, x: int, a: int) -> tuple[b
         high_i = min( r_i + Phat V_high,i + width, ceiling_i )
         low_i  = max( r_i + Phat V_low,i  - width, floor_i )
     """
-    width, visits = problem.width, data.visits[x, a]
+    width, visits = problem.width, float(data.visits[x, a])
     first = problem.layers.rows[x * problem.layers.actions + a]
     last = first + data.support[x, a]
-    root = np.sqrt(float(visits))
     high_changed = False
     low_changed = False
     for i in range(plan.high.shape[1]):
         above = 0.0
         below = 0.0
+        between = 0.0
         for k in range(first, last):
-            after = data.successor[k]
-            above += data.tally[k] * plan.value_high[after, i]
-            below += data.tally[k] * plan.value_low[after, i]
-        half = width.root[x, i] / root + width.linear[x, i] / visits
+            after, times = data.successor[k], data.tally[k]
+            above += times * plan.value_high[after, i]
+            below += times * plan.value_low[after, i]
+            between += times * plan.between[after, i]
+        reward = data.paid[x, i, a] / visits if problem.unknown else problem.reward[x, i, a]
+        half = data.half[x, i, a]
         if width.deviation > 0.0:
-            squares = _spread(data, plan, first, last, i, width.lean)
+            squares = _spread(data, plan, first, last, i, between / visits)
+            if problem.unknown:  # of t rewards, each 0 or 1, with this mean
+                squares += visits * reward * (1.0 - reward)
             half += width.deviation * np.sqrt(squares) / visits
         if width.relative > 0.0:
             half += width.relative * (above - below) / visits
         if width.rare > 0.0:
             half += np.sqrt(8.0 * _rarity(width, data, first, last)) / visits
-        reward = data.paid[x, i, a] / visits if problem.unknown else problem.reward[x, i, a]
         up = min(reward + above / visits + half, problem.ceiling[x, i, a])
         down = max(reward + below / visits - half, problem.floor[x, i, a])
         if problem.falling:
@@ -249,9 +264,10 @@ def stage_games(problem: Problem, plan: Plan, out: Floats) -> None:
 
 
 @jit
-def settle(plan: Plan, x: int) -> bool:
-    """V = E_plan Q for both bounds of one state; whether any entry changed."""
+def settle(problem: Problem, plan: Plan, x: int) -> bool:
+    """V = E_plan Q for both bounds of one state, and U; whether any entry of V changed."""
     changed = False
+    lean = problem.width.lean
     _, n, A = plan.high.shape
     for i in range(n):
         above = 0.0
@@ -262,27 +278,25 @@ def settle(plan: Plan, x: int) -> bool:
         changed |= above != plan.value_high[x, i] or below != plan.value_low[x, i]
         plan.value_high[x, i] = above
         plan.value_low[x, i] = below
+        plan.between[x, i] = lean * above + (1.0 - lean) * below
     return changed
 
 
 @jit
-def adopt(plan: Plan, x: int, answer: Floats) -> None:
-    """Write `answer (A,)` to the stage game of one state as its plan, noting whether it differs."""
-    revised = False
-    for place in range(answer.shape[0]):
-        a = plan.order[x, place]
-        revised |= answer[place] != plan.joint[x, a]
-        plan.joint[x, a] = answer[place]
-    if revised:
-        plan.counters[REVISED] += 1
+def adopt_all(problem: Problem, plan: Plan, answers: Floats) -> None:
+    """`adopt` and `settle` every state, `answers (N, A)`."""
+    for x in range(answers.shape[0]):
+        adopt(plan.order[x], answers[x], plan.joint[x], plan.counters)
+        settle(problem, plan, x)
 
 
 @jit
-def adopt_all(plan: Plan, answers: Floats) -> None:
-    """`adopt` and `settle` every state, `answers (N, A)`."""
-    for x in range(answers.shape[0]):
-        adopt(plan, x, answers[x])
-        settle(plan, x)
+def _follows_moved(data: Data, plan: Plan, first: int, last: int) -> bool:
+    """Whether a successor of the cell has moved."""
+    for k in range(first, last):  # noqa: SIM110 - no closures in compiled code
+        if plan.moved[data.successor[k]]:
+            return True
+    return False
 
 
 @jit
@@ -296,46 +310,51 @@ def replan(problem: Problem, data: Data, plan: Plan, resume: int) -> int:
     When `stage_equilibrium` cannot certify an answer the pass stops; the caller adopts one for
     that state and calls again with it as `resume`. PLANNED starts a new pass.
     """
-    N, A = plan.joint.shape
-    rows = problem.layers.rows
+    A = plan.joint.shape[1]
+    rows, first = problem.layers.rows, problem.layers.first
     answer = np.empty(A)
     if resume == PLANNED:
         plan.moved[:] = data.fresh
         data.fresh[:] = False
-    for x in range(N - 1 if resume == PLANNED else resume, -1, -1):
-        high_changed = False
-        low_changed = x == resume
-        if data.met[x] > 0 and x != resume:
-            for a in range(A):
-                due = data.stale[x, a]
-                begin = rows[x * A + a]
-                for k in range(begin, begin + data.support[x, a]):
-                    due |= plan.moved[data.successor[k]]
-                if due:
-                    data.stale[x, a] = False
-                    data.planned[x, a] = data.visits[x, a]
+    for h in range(first.shape[0] - 3, -1, -1):
+        top = first[h + 1] - 1 if resume == PLANNED else min(resume, first[h + 1] - 1)
+        later = plan.moved[first[h + 1] : first[h + 2]].any()
+        for x in range(top, first[h] - 1, -1):
+            high_changed = False
+            low_changed = x == resume
+            if data.met[x] > 0 and x != resume:
+                for a in range(A):
+                    begin = rows[x * A + a]
+                    if data.stale[x, a]:
+                        _count_in(problem, data, x, a)
+                    elif not later or not _follows_moved(
+                        data, plan, begin, begin + data.support[x, a]
+                    ):
+                        continue
                     above, below = _backup(problem, data, plan, x, a)
                     high_changed |= above
                     low_changed |= below
-        if high_changed or (problem.versus and low_changed and x != resume):
-            game = plan.solved[plan.counters[SOLVES] % plan.solved.shape[0]]
-            stage_game(problem, plan, x, game)
-            plan.counters[SOLVES] += 1
-            status = stage_equilibrium(game, problem.action_counts, problem.concept_code, answer)
-            if status != CERTIFIED:
-                return x
-            adopt(plan, x, answer)
-        if (high_changed or low_changed) and settle(plan, x):
-            plan.moved[x] = True
-    _keep_narrowest(problem, plan)
+            if high_changed or (problem.versus and low_changed and x != resume):
+                game = plan.solved[plan.counters[SOLVES] % plan.solved.shape[0]]
+                stage_game(problem, plan, x, game)
+                plan.counters[SOLVES] += 1
+                status = stage_equilibrium(
+                    game, problem.action_counts, problem.concept_code, answer
+                )
+                if status != CERTIFIED:
+                    return x
+                adopt(plan.order[x], answer, plan.joint[x], plan.counters)
+            if (high_changed or low_changed) and settle(problem, plan, x):
+                plan.moved[x] = True
+    keep_narrowest(_width_at_start(problem, plan), plan.narrowest, plan.joint, plan.best)
     plan.counters[DUE] = 0
     plan.counters[PASSES] += 1
     return PLANNED
 
 
 @jit
-def _keep_narrowest(problem: Problem, plan: Plan) -> None:
-    """Keep the plan of least max_i sum_x initial(x) (V_high - V_low)_i(x); ties to the earlier."""
+def _width_at_start(problem: Problem, plan: Plan) -> float:
+    """max_i sum_x initial(x) (V_high - V_low)_i(x)."""
     width = -np.inf
     for i in range(plan.value_high.shape[1]):
         total = 0.0
@@ -344,9 +363,7 @@ def _keep_narrowest(problem: Problem, plan: Plan) -> None:
                 gap = plan.value_high[x, i] - plan.value_low[x, i]
                 total += problem.initial[x] * gap
         width = max(width, total)
-    if width < plan.narrowest[0]:
-        plan.narrowest[0] = width
-        plan.best[:] = plan.joint
+    return width
 
 
 @jit
@@ -364,14 +381,9 @@ def advance(
 ) -> tuple[int, int]:
     """Play, count and plan until the draws or the snapshots run out, or a stage game is unsolved.
 
-    cumulative (nnz,), cumulative_initial: sampling tables; rewards (agents, N, A): paid, or their
-    means. draws (B, N + 1 + H, or more): per episode the uniforms of the plan in every state, of
-    the first state, of the H transitions and of rewards that are random.
-    snapshots (G, N, A), lengths (G,), G at least 2: the plans played and for how many episodes;
-    entry 0 is the caller's present profile and its snapshot is not written. Returns (episodes
-    played, PLANNED or the unsolved game as in `replan`); the number of lengths in use shows in
-    `lengths`, -1 beyond them. A changed plan that no snapshot was left for stays in `plan.joint`
-    with counters[REVISED] > 0.
+    cumulative, cumulative_initial, snapshots and lengths as in `plans`; rewards (agents, N, A):
+    paid, or their means. draws (B, N + 1 + H, or more): per episode those of `plans.play`, then of
+    rewards that are random. Returns (episodes played, PLANNED or the unsolved game as in `replan`).
     """
     N = plan.joint.shape[0]
     H = problem.layers.first.shape[0] - 2
@@ -387,35 +399,12 @@ def advance(
             resume = PLANNED
             if unsolved != PLANNED:
                 return k, unsolved
-        if plan.counters[REVISED]:
-            if segment + 1 == lengths.shape[0]:
-                return k, PLANNED
-            segment += 1
-            lengths[segment] = 0
-            snapshots[segment] = plan.joint
-            plan.counters[REVISED] = 0
-        x = draw(cumulative_initial, draws[k, N])
-        for h in range(H):
-            states[h] = x
-            actions[h] = draw_row(plan.joint[x], draws[k, x])
-            x = follow(problem.layers, cumulative, x, actions[h], draws[k, N + 1 + h])
-        states[H] = x
+        segment = take_down(plan.joint, plan.counters, snapshots, lengths, segment)
+        if segment < 0:
+            return k, PLANNED
+        play(problem.layers, plan.joint, cumulative, cumulative_initial, draws[k], states, actions)
         if problem.unknown:
             pay(rewards, states, actions, draws[k, N + 1 + H :], paid)
         record(problem, data, plan, states, actions, paid)
         lengths[segment] += 1
     return draws.shape[0], PLANNED
-
-
-@jit
-def draw_row(row: Floats, uniform: float) -> int:
-    """First index whose cumulative probability exceeds the draw; never one of probability 0."""
-    total = 0.0
-    chosen = 0
-    for a in range(row.shape[0]):
-        if row[a] > 0.0:
-            total += row[a]
-            chosen = a
-            if total > uniform:
-                break
-    return chosen

@@ -19,21 +19,18 @@ import numpy as np
 from mamex_bench.errors import InputError, NotApplicableError
 from mamex_bench.kernels import linear_planning as kernel
 from mamex_bench.kernels.layers import reach
-from mamex_bench.learners._base import FusedLearner
-from mamex_bench.learners._optimistic_planning import in_states, remaining_rewards
-from mamex_bench.learners._stage_games import StageGames
+from mamex_bench.kernels.plans import DUE, PASSES, PLANNED, REVISED
+from mamex_bench.learners._optimistic_planning import remaining_rewards
+from mamex_bench.learners._planner import Planner, in_states
 from mamex_bench.learners._zero_sum import insist_on_two_players
-from mamex_bench.model._arrays import Floats
-from mamex_bench.model.game import Game, Trajectory
+from mamex_bench.model._arrays import Floats, Ints
+from mamex_bench.model.game import Game
 from mamex_bench.model.instance import Instance
-from mamex_bench.model.profiles import MarkovProfile, Profile
+from mamex_bench.model.profiles import MarkovProfile
 from mamex_bench.model.simulator import Simulator
 
-SNAPSHOTS = 512
-SNAPSHOT_NUMBERS = 1 << 24  # in all snapshots together, 128 MB
 
-
-class LinearPlanning(FusedLearner):
+class LinearPlanning(Planner):
     """Plays a stage CCE of both agents' upper bounds in every state.
 
     Args:
@@ -45,8 +42,6 @@ class LinearPlanning(FusedLearner):
         rounding: payoffs of stage games are rounded to its multiples; 0: they are not.
     """
 
-    profile_kind = "markov"
-
     def __init__(
         self,
         instance: Instance,
@@ -57,25 +52,23 @@ class LinearPlanning(FusedLearner):
         growth: float = 1.0,
         rounding: float = 0.0,
     ) -> None:
-        super().__init__(instance, concept, episodes)
+        super().__init__(instance, concept, episodes, name, solved="cce")
         if not growth >= 1.0 or not np.isfinite(growth):
             raise InputError(f"growth is {growth!r}: expected a number of at least 1")
         if not rounding >= 0.0 or not np.isfinite(rounding):
             raise InputError(f"rounding is {rounding!r}: expected a number of at least 0")
-        self.name = name
         game = instance.game
         _, N, A = game.rewards.shape
         ends = int(game.layers.first[-1])
         reached = np.zeros(ends, dtype=np.bool_)
         reached[: game.initial.size] = game.initial > 0.0
         reach(game.layers, np.ones(game.layers.following.size, dtype=np.bool_), reached)
-        self._games = StageGames(game, "cce")
         self._evidence = evidence
         self._problem = kernel.Problem(
             layers=game.layers,
             action_counts=self._games.counts,
             initial=game.initial,
-            wanted=reached[:N].copy(),
+            idle=~reached[:N],
             independent=concept == "nash",
             rounding=float(rounding),
             growth=float(growth),
@@ -92,64 +85,10 @@ class LinearPlanning(FusedLearner):
             solved=self._games.recent,
             counters=np.zeros(4, dtype=np.int64),
         )
-        self._forget_plans()
-        count = min(SNAPSHOTS, max(SNAPSHOT_NUMBERS // (N * A), 2))
-        self._snapshots = np.empty((count, N, A))
-        self._lengths = np.empty(count, dtype=np.int64)
-        self._resume = kernel.PLANNED
-        self._profile = self._markov(self._plan.joint)
-
-    # --- the protocol ---
-
-    def begin(self, rng: np.random.Generator) -> None:
-        super().begin(rng)
-        self._games.shuffle(rng)
-        self._forget_plans()
-
-    def choose(self) -> Profile:
-        while self._plan.counters[kernel.DUE]:
-            self._resume = kernel.replan(self._problem, self._evidence, self._plan, self._resume)
-            self._fall_back()
-        if self._plan.counters[kernel.REVISED]:
-            self._plan.counters[kernel.REVISED] = 0
-            self._profile = self._markov(self._plan.joint)
-        return self._profile
-
-    def observe(self, trajectory: Trajectory) -> None:
-        states, actions, _ = self.steps(trajectory)
-        self.choose()
-        kernel.record(self._problem, self._evidence, self._plan, states, actions)
-        self.episode += 1
-        if self.episode % 256 == 0:
-            self._games.clock(self._solves)
-
-    def advance(self, simulator: Simulator, draws: Floats) -> list[tuple[Profile, int]]:
-        """Play draws.shape[0] episodes; draws (B, N + 1 + H): per episode the uniforms of the plan
-        (state by state), of the first state and of the transitions."""
-        played: list[tuple[Profile, int]] = []
-        done = 0
-        while done < draws.shape[0]:
-            count, self._resume = kernel.advance(
-                self._problem,
-                self._evidence,
-                self._plan,
-                self._resume,
-                simulator.cumulative,
-                simulator.cumulative_initial,
-                draws[done:],
-                self._snapshots,
-                self._lengths,
-            )
-            for segment in range(int((self._lengths >= 0).sum())):
-                if segment:
-                    self._profile = self._markov(self._snapshots[segment])
-                if self._lengths[segment]:
-                    played.append((self._profile, int(self._lengths[segment])))
-            self._fall_back()
-            self._games.clock(self._solves)
-            done += count
-            self.episode += count
-        return played
+        self._joint, self._counters = self._plan.joint, self._plan.counters
+        self._resume = PLANNED
+        self._start()
+        self._profile = self._markov(self._joint)
 
     def bounds(self) -> tuple[Floats, Floats]:
         """(Qunder, Qbar) of the coming plan, each (N, A): agent 0's action values in units u."""
@@ -165,31 +104,46 @@ class LinearPlanning(FusedLearner):
         """As `StageGames.diagnostics`; passes: planning passes; output_width: Vbar - Vunder of
         `output_profile` in the game's rewards, which bounds the sum of both agents' gaps while the
         confidence bounds hold."""
-        return self._games.diagnostics(self._solves) | {
-            "passes": float(self._plan.counters[kernel.PASSES]),
+        return super().diagnostics() | {
+            "passes": float(self._counters[PASSES]),
             "output_width": float(self._plan.narrowest[0]) / 2.0,
         }
 
-    # --- inside ---
+    # --- what a planner does ---
 
-    def _forget_plans(self) -> None:
+    def _start(self) -> None:
         """Have every stage game solved anew."""
         self._plan.stage[:] = np.nan
         self._plan.narrowest[0] = np.inf
-        self._plan.counters[:] = 0
-        self._plan.counters[[kernel.REVISED, kernel.DUE]] = 1
+        self._counters[:] = 0
+        self._counters[[REVISED, DUE]] = 1
 
-    @property
-    def _solves(self) -> int:
-        return int(self._plan.counters[kernel.SOLVES])
+    def _complete(self) -> None:
+        while self._counters[DUE]:
+            self._resume = kernel.replan(self._problem, self._evidence, self._plan, self._resume)
+            self._fall_back()
 
-    def _markov(self, joint: Floats) -> MarkovProfile:
-        """The profile of a plan (N, A), in the shape of the game's tables."""
-        return MarkovProfile(joint.reshape(*self.instance.game.table_shape, -1), self.concept)
+    def _learn(self, states: Ints, actions: Ints, rewards: Floats) -> None:
+        kernel.record(self._problem, self._evidence, self._plan, states, actions)
+
+    def _play(self, simulator: Simulator, draws: Floats) -> int:
+        count, self._resume = kernel.advance(
+            self._problem,
+            self._evidence,
+            self._plan,
+            self._resume,
+            simulator.cumulative,
+            simulator.cumulative_initial,
+            draws,
+            self._snapshots,
+            self._lengths,
+        )
+        self._fall_back()
+        return count
 
     def _fall_back(self) -> None:
         """Solve the stage game that the last pass stopped at, if any, and adopt the answer."""
-        if self._resume != kernel.PLANNED:
+        if self._resume != PLANNED:
             answer = self._games.fall_back(self._plan.stage[self._resume])
             kernel.adopt(self._problem, self._plan, self._resume, answer)
 

@@ -16,18 +16,15 @@ from __future__ import annotations
 import numpy as np
 
 from mamex_bench.kernels import nash_q as kernel
+from mamex_bench.kernels.plans import SOLVES
 from mamex_bench.kernels.stage_games import stage_equilibria
-from mamex_bench.learners._base import FusedLearner
-from mamex_bench.learners._optimistic_planning import SNAPSHOT_NUMBERS, SNAPSHOTS, in_states
-from mamex_bench.learners._stage_games import StageGames
-from mamex_bench.model._arrays import Floats
-from mamex_bench.model.game import Trajectory
+from mamex_bench.learners._planner import Planner, in_states
+from mamex_bench.model._arrays import Floats, Ints
 from mamex_bench.model.instance import Instance
-from mamex_bench.model.profiles import MarkovProfile, Profile
 from mamex_bench.model.simulator import Simulator
 
 
-class NashQLearning(FusedLearner):
+class NashQLearning(Planner):
     """Plays an equilibrium of (high, -low) in every state.
 
     Args:
@@ -38,8 +35,6 @@ class NashQLearning(FusedLearner):
         bonus: (H,), at one visit.
         uniform: whether policies are uniform before the first visit, or equilibria of `start`.
     """
-
-    profile_kind = "markov"
 
     def __init__(
         self,
@@ -52,12 +47,10 @@ class NashQLearning(FusedLearner):
         bonus: Floats,
         uniform: bool,
     ) -> None:
-        super().__init__(instance, concept, episodes)
-        self.name = name
+        super().__init__(instance, concept, episodes, name)
         self._uniform = uniform
         game = instance.game
         (N, A), ends = start[0].shape, int(game.layers.first[-1])
-        self._games = StageGames(game, concept)
         self._problem = kernel.Problem(
             layers=game.layers,
             reward=np.ascontiguousarray(game.rewards[0]),
@@ -78,58 +71,10 @@ class NashQLearning(FusedLearner):
             states=np.zeros(game.horizon + 1, dtype=np.int64),
             actions=np.zeros(game.horizon, dtype=np.int64),
             solved=self._games.recent,
-            counters=np.zeros(2, dtype=np.int64),
+            counters=np.zeros(4, dtype=np.int64),
         )
-        count = min(SNAPSHOTS, max(SNAPSHOT_NUMBERS // (N * A), 2))
-        self._snapshots = np.empty((count, N, A))
-        self._lengths = np.empty(count, dtype=np.int64)
-        self._first_policy()
-
-    def begin(self, rng: np.random.Generator) -> None:
-        super().begin(rng)
-        self._games.shuffle(rng)
-        self._first_policy()
-
-    def choose(self) -> Profile:
-        if self._tables.counters[kernel.REVISED]:
-            self._profile = self._fresh_profile()
-        return self._profile
-
-    def observe(self, trajectory: Trajectory) -> None:
-        states, actions, _ = self.steps(trajectory)
-        self.choose()
-        self._tables.states[:] = states
-        self._tables.actions[:] = actions
-        self._finish(kernel.learn(self._problem, self._tables, 0))
-        self.episode += 1
-        if self.episode % 256 == 0:
-            self._games.clock(self._solves)
-
-    def advance(self, simulator: Simulator, draws: Floats) -> list[tuple[Profile, int]]:
-        """Play draws.shape[0] episodes; draws (B, N + 1 + H): per episode the uniforms of the
-        policy, state by state, of the first state and of the transitions."""
-        played: list[tuple[Profile, int]] = []
-        done = 0
-        while done < draws.shape[0]:
-            count, unsolved = kernel.advance(
-                self._problem,
-                self._tables,
-                simulator.cumulative,
-                simulator.cumulative_initial,
-                draws[done:],
-                self._snapshots,
-                self._lengths,
-            )
-            for segment in range(int((self._lengths >= 0).sum())):
-                if segment:
-                    self._profile = self._markov(self._snapshots[segment])
-                if self._lengths[segment]:
-                    played.append((self._profile, int(self._lengths[segment])))
-            self._finish(unsolved)
-            self._games.clock(self._solves)
-            done += count
-            self.episode += count
-        return played
+        self._joint, self._counters = self._tables.joint, self._tables.counters
+        self._start()
 
     def interval(self) -> tuple[float, float]:
         """Bounds (low, high) on the first agent's value of the game at the start."""
@@ -140,15 +85,11 @@ class NashQLearning(FusedLearner):
     def diagnostics(self) -> dict[str, float]:
         """As `StageGames.diagnostics`; width: V_high - V_low at the start."""
         low, high = self.interval()
-        return self._games.diagnostics(self._solves) | {"width": high - low}
+        return super().diagnostics() | {"width": high - low}
 
-    # --- inside ---
+    # --- what a planner does ---
 
-    @property
-    def _solves(self) -> int:
-        return int(self._tables.counters[kernel.SOLVES])
-
-    def _first_policy(self) -> None:
+    def _start(self) -> None:
         """Policies and values before any data."""
         tables = self._tables
         N, A = tables.joint.shape
@@ -161,10 +102,31 @@ class NashQLearning(FusedLearner):
             for unsolved in np.flatnonzero(status):
                 answers[unsolved] = self._games.fall_back(games[unsolved])
             self._games.remember(games)
-            tables.counters[kernel.SOLVES] = N
+            tables.counters[SOLVES] = N
         for x in range(N):
-            kernel.adopt(tables, x, answers[x])
+            kernel.settle(tables, x, answers[x])
         self._profile = self._fresh_profile()
+
+    def _complete(self) -> None:
+        """Policies are up to date after every episode."""
+
+    def _learn(self, states: Ints, actions: Ints, rewards: Floats) -> None:
+        self._tables.states[:] = states
+        self._tables.actions[:] = actions
+        self._finish(kernel.learn(self._problem, self._tables, 0))
+
+    def _play(self, simulator: Simulator, draws: Floats) -> int:
+        count, unsolved = kernel.advance(
+            self._problem,
+            self._tables,
+            simulator.cumulative,
+            simulator.cumulative_initial,
+            draws,
+            self._snapshots,
+            self._lengths,
+        )
+        self._finish(unsolved)
+        return count
 
     def _finish(self, unsolved: int) -> None:
         """Learn the rest of an episode whose stage game at step `unsolved` the kernel left."""
@@ -172,12 +134,5 @@ class NashQLearning(FusedLearner):
             x = int(self._tables.states[unsolved])
             game = np.empty(self._games.recent.shape[1:])
             kernel.stage_game(self._tables, x, game)
-            kernel.adopt(self._tables, x, self._games.fall_back(game))
+            kernel.settle(self._tables, x, self._games.fall_back(game))
             unsolved = kernel.learn(self._problem, self._tables, unsolved + 1)
-
-    def _fresh_profile(self) -> MarkovProfile:
-        self._tables.counters[kernel.REVISED] = 0
-        return self._markov(self._tables.joint)
-
-    def _markov(self, joint: Floats) -> MarkovProfile:
-        return MarkovProfile(joint.reshape(*self.instance.game.table_shape, -1), self.concept)

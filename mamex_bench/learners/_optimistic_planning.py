@@ -23,26 +23,24 @@ import numpy as np
 
 from mamex_bench.errors import InputError
 from mamex_bench.kernels import optimistic_planning as kernel
+from mamex_bench.kernels.plans import DUE, PASSES, PLANNED, SOLVES, adopt
 from mamex_bench.kernels.stage_games import stage_equilibria
-from mamex_bench.learners._base import FusedLearner
-from mamex_bench.learners._stage_games import StageGames
-from mamex_bench.model._arrays import Floats
-from mamex_bench.model.game import Game, Trajectory
+from mamex_bench.learners._planner import Planner, in_states
+from mamex_bench.model._arrays import Floats, Ints
+from mamex_bench.model.game import Game
 from mamex_bench.model.instance import Instance
-from mamex_bench.model.profiles import MarkovProfile, Profile
+from mamex_bench.model.profiles import MarkovProfile
 from mamex_bench.model.simulator import Simulator
-
-SNAPSHOTS = 512
-SNAPSHOT_NUMBERS = 1 << 24  # in all snapshots together, 128 MB
 
 
 @dataclass(frozen=True, eq=False)
 class Confidence:
     """Bounds on Q before any data, and the width of an interval after t visits.
 
-    width_i = bonus_ih / sqrt(t) + deviation sqrt(Var_Phat(U_i) / t) + linear_ih / t
+    width_i = bonus_ih / sqrt(t) + deviation sqrt((Var_Phat(U_i) + Var(r_i)) / t) + linear_ih / t
               + relative Phat(V_high,i - V_low,i) + sqrt(8 Phat(min(rare / N, cap)) / t),
-    U_i = lean V_high,i + (1 - lean) V_low,i, and N(y) the visits of the next state y.
+    U_i = lean V_high,i + (1 - lean) V_low,i; Var(r_i) that of the rewards seen, where they are
+    random; and N(y) the visits of the next state y.
 
     Attributes:
         ceiling, floor: (n, N, A).
@@ -98,12 +96,7 @@ def reward_bounds(game: Game) -> tuple[Floats, Floats, Floats]:
     return ceiling, floor, most - least
 
 
-def in_states(game: Game, per_step: Floats) -> Floats:
-    """(..., H) -> (..., N): the number of each state's layer."""
-    return np.repeat(per_step, np.diff(game.layers.first)[:-1], axis=-1)
-
-
-class OptimisticPlanning(FusedLearner):
+class OptimisticPlanning(Planner):
     """Plays a stage equilibrium of the upper bounds in every state.
 
     Args:
@@ -115,8 +108,6 @@ class OptimisticPlanning(FusedLearner):
         versus: two players of a zero-sum game share the bounds of the first.
         falling: upper bounds never rise again.
     """
-
-    profile_kind = "markov"
 
     def __init__(
         self,
@@ -130,14 +121,12 @@ class OptimisticPlanning(FusedLearner):
         versus: bool = False,
         falling: bool = False,
     ) -> None:
-        super().__init__(instance, concept, episodes)
+        super().__init__(instance, concept, episodes, name)
         if not growth >= 1.0 or not np.isfinite(growth):
             raise InputError(f"growth is {growth!r}: expected a number of at least 1")
-        self.name = name
         game = instance.game
         n, N, A = confidence.ceiling.shape
         ends = int(game.layers.first[-1])
-        self._games = StageGames(game, concept)
         self._problem = kernel.Problem(
             layers=game.layers,
             reward=_agents_inside(game.rewards[:n]),
@@ -157,17 +146,19 @@ class OptimisticPlanning(FusedLearner):
             planned=np.zeros((N, A), dtype=np.int64),
             support=np.zeros((N, A), dtype=np.int64),
             successor=np.zeros(game.layers.following.size, dtype=np.int64),
-            tally=np.zeros(game.layers.following.size, dtype=np.int64),
+            tally=np.zeros(game.layers.following.size),
             paid=np.zeros((N, n, A) if game.random_rewards else (0, 0, 0)),
             met=np.zeros(ends, dtype=np.int64),
             fresh=np.zeros(ends, dtype=np.bool_),
             stale=np.zeros((N, A), dtype=np.bool_),
+            half=np.zeros((N, n, A)),
         )
         self._plan = kernel.Plan(
             high=self._problem.ceiling.copy(),
             low=self._problem.floor.copy(),
             value_high=np.zeros((ends, n)),
             value_low=np.zeros((ends, n)),
+            between=np.zeros((ends, n)),
             joint=np.zeros((N, A)),
             order=self._games.order,
             moved=np.zeros(ends, dtype=np.bool_),
@@ -176,110 +167,65 @@ class OptimisticPlanning(FusedLearner):
             solved=self._games.recent,
             counters=np.zeros(4, dtype=np.int64),
         )
-        count = min(SNAPSHOTS, max(SNAPSHOT_NUMBERS // (N * A), 2))
-        self._snapshots = np.empty((count, N, A))
-        self._lengths = np.empty(count, dtype=np.int64)
-        self._resume = kernel.PLANNED
-        self._first_plan()
-
-    # --- the protocol ---
-
-    def begin(self, rng: np.random.Generator) -> None:
-        super().begin(rng)
-        self._games.shuffle(rng)
-        self._first_plan()
-
-    def choose(self) -> Profile:
-        plan = self._plan
-        while plan.counters[kernel.DUE]:
-            self._resume = kernel.replan(self._problem, self._data, plan, self._resume)
-            self._fall_back()
-        if plan.counters[kernel.REVISED]:
-            self._profile = self._fresh_profile()
-        return self._profile
-
-    def observe(self, trajectory: Trajectory) -> None:
-        states, actions, rewards = self.steps(trajectory)
-        self.choose()
-        kernel.record(self._problem, self._data, self._plan, states, actions, rewards)
-        self.episode += 1
-        if self.episode % 256 == 0:
-            self._games.clock(self._solves)
-
-    def advance(self, simulator: Simulator, draws: Floats) -> list[tuple[Profile, int]]:
-        """Play draws.shape[0] episodes; draws (B, N + simulator.uniforms): per episode the uniforms
-        of the plan, state by state, then the simulator's."""
-        played: list[tuple[Profile, int]] = []
-        done = 0
-        while done < draws.shape[0]:
-            count, self._resume = kernel.advance(
-                self._problem,
-                self._data,
-                self._plan,
-                self._resume,
-                simulator.cumulative,
-                simulator.cumulative_initial,
-                simulator.reward,
-                draws[done:],
-                self._snapshots,
-                self._lengths,
-            )
-            for segment in range(int((self._lengths >= 0).sum())):
-                if segment:
-                    self._profile = self._markov(self._snapshots[segment])
-                if self._lengths[segment]:
-                    played.append((self._profile, int(self._lengths[segment])))
-            self._fall_back()
-            self._games.clock(self._solves)
-            done += count
-            self.episode += count
-        return played
+        self._joint, self._counters = self._plan.joint, self._plan.counters
+        self._resume = PLANNED
+        self._start()
 
     def diagnostics(self) -> dict[str, float]:
         """As `StageGames.diagnostics`; passes: planning passes."""
-        return self._games.diagnostics(self._solves) | {
-            "passes": float(self._plan.counters[kernel.PASSES])
-        }
+        return super().diagnostics() | {"passes": float(self._counters[PASSES])}
 
-    # --- inside ---
+    # --- what a planner does ---
 
-    @property
-    def _solves(self) -> int:
-        return int(self._plan.counters[kernel.SOLVES])
-
-    def _first_plan(self) -> None:
+    def _start(self) -> None:
         """Solve every stage game before any data; later passes touch visited states only."""
-        plan, (N, A) = self._plan, self._plan.joint.shape
+        plan, (N, A) = self._plan, self._joint.shape
         games, answers = np.empty((N, *self._games.recent.shape[1:])), np.empty((N, A))
         status = np.empty(N, dtype=np.int64)
         kernel.stage_games(self._problem, plan, games)
         stage_equilibria(games, self._games.counts, self._games.code, answers, status)
         for x in np.flatnonzero(status):
             answers[x] = self._games.fall_back(games[x])
-        kernel.adopt_all(plan, answers)
+        kernel.adopt_all(self._problem, plan, answers)
         self._games.remember(games)
-        self._resume = kernel.PLANNED
+        self._resume = PLANNED
         plan.narrowest[0] = np.inf
         plan.counters[:] = 0
-        plan.counters[kernel.SOLVES] = N
-        plan.counters[kernel.DUE] = 1
+        plan.counters[[SOLVES, DUE]] = N, 1
         self._profile = self._fresh_profile()
 
-    def _fresh_profile(self) -> MarkovProfile:
-        self._plan.counters[kernel.REVISED] = 0
-        return self._markov(self._plan.joint)
+    def _complete(self) -> None:
+        while self._counters[DUE]:
+            self._resume = kernel.replan(self._problem, self._data, self._plan, self._resume)
+            self._fall_back()
 
-    def _markov(self, joint: Floats) -> MarkovProfile:
-        """The profile of a plan (N, A), in the shape of the game's tables."""
-        return MarkovProfile(joint.reshape(*self.instance.game.table_shape, -1), self.concept)
+    def _learn(self, states: Ints, actions: Ints, rewards: Floats) -> None:
+        kernel.record(self._problem, self._data, self._plan, states, actions, rewards)
+
+    def _play(self, simulator: Simulator, draws: Floats) -> int:
+        count, self._resume = kernel.advance(
+            self._problem,
+            self._data,
+            self._plan,
+            self._resume,
+            simulator.cumulative,
+            simulator.cumulative_initial,
+            simulator.reward,
+            draws,
+            self._snapshots,
+            self._lengths,
+        )
+        self._fall_back()
+        return count
 
     def _fall_back(self) -> None:
         """Solve the stage game that the last pass stopped at, if any, and adopt the answer."""
-        if self._resume == kernel.PLANNED:
+        if self._resume == PLANNED:
             return
         game = np.empty(self._games.recent.shape[1:])
         kernel.stage_game(self._problem, self._plan, self._resume, game)
-        kernel.adopt(self._plan, self._resume, self._games.fall_back(game))
+        answer = self._games.fall_back(game)
+        adopt(self._plan.order[self._resume], answer, self._joint[self._resume], self._counters)
 
 
 class OptimisticValueIteration(OptimisticPlanning):

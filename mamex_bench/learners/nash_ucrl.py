@@ -49,7 +49,8 @@ from __future__ import annotations
 import numpy as np
 
 from mamex_bench.errors import InputError, NotApplicableError
-from mamex_bench.kernels.nash_ucrl import Targeted
+from mamex_bench.kernels.layers import Layers
+from mamex_bench.kernels.nash_ucrl import Fans, Targeted
 from mamex_bench.learners._guarantee import Guarantee
 from mamex_bench.learners._linear_planning import (
     LinearPlanning,
@@ -124,6 +125,20 @@ def normalised(instance: Instance, mixture: Mixture) -> tuple[Floats, float]:
     return np.ascontiguousarray(mixture.entries.T / unit), bound
 
 
+def fans_of(layers: Layers, basis: Floats) -> Fans:
+    """Base kernels (nnz, d) on the entries of `layers`, put together by state."""
+    A, d = layers.actions, basis.shape[1]
+    row = np.repeat(np.arange(layers.rows.size - 1), np.diff(layers.rows))
+    state, action = np.divmod(row, A)
+    width = int(layers.first[-1])
+    # Entries with the same state and the same follower are one of the fan.
+    keys, place = np.unique(state * width + layers.following, return_inverse=True)
+    fanned = np.zeros((keys.size, d, A))
+    fanned[place, :, action] = basis
+    first = np.searchsorted(keys, np.arange(int(layers.first[-2]) + 1) * width)
+    return Fans(first.astype(np.int64), (keys % width).astype(np.int64), fanned)
+
+
 def targeted(
     instance: Instance,
     mixture: Mixture,
@@ -145,10 +160,12 @@ def targeted(
         payoff=payoff,
         floor=bounds[0],
         ceiling=bounds[1],
-        basis=basis,
+        fans=fans_of(instance.game.layers, basis),
         ridge=empty_ridge(count, d, bound**-2),
         theta=np.zeros((count, d)),
         episode=np.ones(1, dtype=np.int64),
+        beta=np.zeros(3),
+        of=np.zeros(1, dtype=np.int64),
         bound=bound,
         episodes=episodes,
         failure=failure / 5.0,

@@ -64,9 +64,9 @@ from mamex_bench.learners._guarantee import Guarantee
 from mamex_bench.learners._optimistic_planning import (
     Confidence,
     OptimisticValueIteration,
-    in_states,
     log_factor,
 )
+from mamex_bench.learners._planner import in_states
 from mamex_bench.learners._zero_sum import insist_on_two_players
 from mamex_bench.model._arrays import Floats, positive_integer
 from mamex_bench.model.game import Game

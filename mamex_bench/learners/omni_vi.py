@@ -176,7 +176,7 @@ def least_squares(
         payoff=payoff,
         floor=bounds[0],
         ceiling=bounds[1],
-        features=features,
+        features=np.ascontiguousarray(features.swapaxes(1, 2)),
         ridge=empty_ridge(H, d, 1.0),
         response=np.zeros((2, H, d)),
         onward=np.zeros((int(game.layers.first[-1]), d)),

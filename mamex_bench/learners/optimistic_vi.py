@@ -61,9 +61,9 @@ from mamex_bench.learners._guarantee import Guarantee
 from mamex_bench.learners._optimistic_planning import (
     Confidence,
     OptimisticValueIteration,
-    in_states,
     log_factor,
 )
+from mamex_bench.learners._planner import in_states
 from mamex_bench.model._arrays import positive_integer
 from mamex_bench.model.game import Game
 from mamex_bench.model.instance import Instance

@@ -27,7 +27,8 @@ import numpy as np
 
 from mamex_bench.errors import InputError
 from mamex_bench.learners._guarantee import Guarantee
-from mamex_bench.learners._optimistic_planning import in_states, remaining_rewards
+from mamex_bench.learners._optimistic_planning import remaining_rewards
+from mamex_bench.learners._planner import in_states
 from mamex_bench.learners._v_learning import Scales, VLearning, log_factor
 from mamex_bench.model._arrays import Floats, positive_integer
 from mamex_bench.model.game import Game
