@@ -40,7 +40,7 @@ def bound(
     game, k, p = instance.game, checkpoints, float(options["failure"])
     H, A, S = game.horizon, game.actions, int(np.diff(game.layers.first)[:-1].max())
     L = np.log(5.0 * H * S * A * H * episodes / p)
-    if options["form"] == "hoeffding":
+    if options["bonus"] == "hoeffding":
         return 20.0 * H**1.5 * L * np.sqrt(S * A * k) + 250.0 * H**2 * S**2 * A * L**2, p
     leading = 30.0 * H * L * np.sqrt(S * A * k) + 4.0 * H**1.5 * np.sqrt(k * L)
     return leading + 2500.0 * H**2 * S**2 * A * L**2, p
