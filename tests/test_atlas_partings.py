@@ -11,8 +11,9 @@ from planted_atlas import planted, sweep
 from mamex_bench.experiments.atlas import answers
 from mamex_bench.experiments.atlas.plan import parse_plan, read_plan
 from mamex_bench.experiments.atlas.run import run_atlas
-from mamex_bench.experiments.atlas.specs import MeasureSpec
+from mamex_bench.experiments.atlas.specs import ZERO, MeasureSpec
 from mamex_bench.experiments.atlas.sweeps import is_tied
+from mamex_bench.experiments.atlas.tasks.neighbours import measure
 from mamex_bench.reporting.atlas import words
 
 GRID = MeasureSpec("other", "decision_estimation", "grid", {}, (0.25, 1.0))
@@ -54,19 +55,36 @@ def test_games_tied_to_k_are_said_and_part_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("measure", "reason"), [(GRID, "every γ of the grid (least γ = 0.25)"), (SCALE, "scale 0.03")]
+    ("spec", "reason"), [(GRID, "every γ of the grid (least γ = 0.25)"), (SCALE, "scale 0.03")]
 )
-def test_zeros_of_a_grid_or_at_a_scale_part_nothing(measure: MeasureSpec, reason: str) -> None:
+def test_zeros_of_a_grid_or_at_a_scale_part_nothing(spec: MeasureSpec, reason: str) -> None:
     grows = [(1.0, 1.0), (2.0, 2.0), (4.0, 4.0)]
     for other in ([(0.0, 0.0)] * 3, [(1.0, 1.0), (0.5, 0.5), (0.0, 0.0)]):
-        atlas = planted([], [sweep("s", [1, 2, 4], grows, other)], measure)
+        atlas = planted([], [sweep("s", [1, 2, 4], grows, other)], spec)
         assert answers.separations(atlas, "other") == []
         text = words.separation(atlas, "other")
         assert text.startswith("None of 1 sweep")
         assert "Not counted: planted, size from 1 to 4 at K = 100." in text
         assert f"is 0 at {reason} for some value" in text
-        # A certified 0 is one.
+        # A certified 0 is one, and so is one at every gamma.
         assert len(answers.separations(planted([], atlas.sweeps), "other")) == 1
+
+
+def test_what_is_zero_at_every_gamma_is_zero() -> None:
+    grows, at = [(1.0, 1.0), (2.0, 2.0), (4.0, 4.0)], [1, 2, 4]
+    own = sweep("s", at, grows, [(0.0, 0.0)] * 3)
+    points = [
+        replace(p, readings={"other": replace(p.readings["other"], method=ZERO)})
+        for p in own.points
+    ]
+    certain = planted([], [replace(own, points=tuple(points))], GRID)
+    assert len(answers.separations(certain, "other")) == 1
+    mixed = planted([], [replace(own, points=(*points[:2], own.points[2]))], GRID)
+    assert answers.separations(mixed, "other") == []
+    asked = {"hypotheses": "models", "name": "decision_estimation", "gammas": [0.25, 1.0]}
+    for family, method in (("safe_arm", ZERO), ("needle", "largest at gamma = 0.25")):
+        found = measure(family, {"arms": 2}, 10, options={"reference": "members"}, **asked)
+        assert found["method"] == method
 
 
 def test_a_grid_does_not_tell_what_is_between_its_gammas() -> None:
@@ -86,7 +104,7 @@ def test_a_grid_does_not_tell_what_is_between_its_gammas() -> None:
 
 def test_what_is_largest_at_an_end_of_its_grid_parts_nothing() -> None:
     grows, falls = [(1.0, 1.0), (2.0, 2.0), (4.0, 4.0)], [(40.0, 40.0), (2.0, 2.0), (1.0, 1.0)]
-    measure = replace(GRID, gammas=(0.25, 1.0, 4.0))
+    spec = replace(GRID, gammas=(0.25, 1.0, 4.0))
     for gamma, amount in ((0.25, 0), (4.0, 0), (1.0, 1)):
         own = sweep("s", [1, 2, 4], grows, falls)
         points = [
@@ -95,7 +113,7 @@ def test_what_is_largest_at_an_end_of_its_grid_parts_nothing() -> None:
                 own.points, ["largest at gamma = 1", *[f"largest at gamma = {gamma:g}"] * 2]
             )
         ]
-        atlas = planted([], [replace(own, points=tuple(points))], measure)
+        atlas = planted([], [replace(own, points=tuple(points))], spec)
         assert len(answers.separations(atlas, "other")) == amount
         said = "largest at an end of its grid (γ = 0.25 to 4)" in words.separation(atlas, "other")
         assert said == (amount == 0)

@@ -8,7 +8,7 @@ from typing import Any
 
 from mamex_bench.experiments.atlas.asking import Member, classes, coefficient, reading
 from mamex_bench.experiments.atlas.data import COEFFICIENT, Coefficient, GameRow, RelationRow
-from mamex_bench.experiments.atlas.specs import GameSpec, Plan
+from mamex_bench.experiments.atlas.specs import REGRET_BOUND, GameSpec, Plan
 from mamex_bench.experiments.atlas.tasks.task import DONE, Outcome, Task
 
 # Instances with one agent are verified anew when all pairs (f, pi) of all agents are no more.
@@ -19,22 +19,22 @@ def member(plan: Plan, spec: GameSpec) -> Member:
     return Member(spec.family, spec.parameters, plan.episodes)
 
 
-def tasks(plan: Plan, spec: GameSpec, facts: Outcome) -> Iterable[Task]:
-    """All that is asked about a game whose facts are known."""
+def jobs(plan: Plan, spec: GameSpec, facts: Outcome) -> Iterable[tuple[Task, ...]]:
+    """All that is asked about a game whose facts are known; what shares a bracket goes together."""
     own = member(plan, spec)
     for name in classes(facts):
         each = replace(own, hypotheses=name)
-        yield each.bracket()
-        if spec.bracket_only:
-            continue
-        yield from map(each.measure, plan.measures)
-        if plan.relations is not None:
-            yield each.relations(plan.relations)
-        if _is_checked(facts):
-            yield each.check()
+        measures = () if spec.bracket_only else plan.measures
+        sharing = [each.measure(m) for m in measures if m.name == REGRET_BOUND]
+        if not spec.bracket_only and _is_checked(facts):
+            sharing.append(each.check())
+        yield each.bracket(), *sharing
+        yield from ((each.measure(m),) for m in measures if m.name != REGRET_BOUND)
+        if not spec.bracket_only and plan.relations is not None:
+            yield (each.relations(plan.relations),)
     if _is_played(plan, spec, facts):
         assert plan.regret is not None
-        yield own.regret(plan.regret)
+        yield (own.regret(plan.regret),)
 
 
 def rows(

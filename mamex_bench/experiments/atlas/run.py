@@ -45,7 +45,7 @@ def run_atlas(
     facts = work.do([(task,) for task in first])
     jobs: list[tuple[Task, ...]] = []
     for spec, task in zip(chosen.games, first):
-        jobs += [(each,) for each in games.tasks(chosen, spec, facts[task])]
+        jobs += games.jobs(chosen, spec, facts[task])
     for sweep in chosen.sweeps:
         jobs += [tuple(sweeps.tasks(chosen, sweep, place)) for place in sweeps.places(sweep)]
     found = facts | work.do(jobs)

@@ -24,10 +24,13 @@ BOUNDS = {
 # A bound from constants that the family knows instead of measured ones, and the proved limit.
 KNOWN_BOUNDS = ("linear_mixture", "known")
 LENGTH = "K"
+# What measuring says of a measure that is 0 at every gamma, on the grid and off it.
+ZERO = "0 at every gamma"
+REGRET_BOUND = "regret_bound"
 SIZES = {
     "log_hypotheses": "log |F|",
     "log_policies": "log |Π|",
-    "regret_bound": "explicit regret bound",
+    REGRET_BOUND: "explicit regret bound",
 }
 
 

@@ -20,6 +20,7 @@ from mamex_bench.experiments.atlas.answers.resampling import (
     one_interval,
 )
 from mamex_bench.experiments.atlas.data import COEFFICIENT, Atlas, GameRow
+from mamex_bench.experiments.atlas.specs import REGRET_BOUND
 from mamex_bench.model._arrays import Floats
 from mamex_bench.runs.seeds import stream
 
@@ -238,7 +239,7 @@ def kind_of(row: GameRow) -> str:
 
 def is_regret_bound(atlas: Atlas, measure: str) -> bool:
     """Whether a measure is made from the coefficient and divided by R_true."""
-    return measure != COEFFICIENT and atlas.plan.measure(measure).name == "regret_bound"
+    return measure != COEFFICIENT and atlas.plan.measure(measure).name == REGRET_BOUND
 
 
 def rank_points(atlas: Atlas, measure: str) -> list[tuple[float, float, str]]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from mamex_bench.experiments.atlas.answers.curves import Curve, curve
 from mamex_bench.experiments.atlas.data import Atlas, Sweep
-from mamex_bench.experiments.atlas.specs import LENGTH, MeasureSpec
+from mamex_bench.experiments.atlas.specs import LENGTH, ZERO, MeasureSpec
 
 # Measures that are read at a scale: their zeros speak of the scale.
 AT_A_SCALE = ("bellman_eluder_dimension", "eluder_dimension")
@@ -39,7 +39,8 @@ def separations(atlas: Atlas, measure: str) -> list[Separation]:
 def doubtful(atlas: Atlas, measure: str, doubt: str) -> list[Separation]:
     """What is no separation because the measure is "zero" on its grid or at its scale somewhere.
 
-    Or, `doubt` being "end", largest at an end of its grid: larger values may lie beyond it.
+    Unless it is 0 at every gamma of all, all along. Or, `doubt` being "end", because it is largest
+    at an end of its grid: larger values may lie beyond it.
     """
     return [each for each in _partings(atlas, measure) if _doubt(atlas, measure, each) == doubt]
 
@@ -47,9 +48,10 @@ def doubtful(atlas: Atlas, measure: str, doubt: str) -> list[Separation]:
 def _doubt(atlas: Atlas, measure: str, found: Separation) -> str:
     spec = atlas.plan.measure(measure)
     own = found.still if found.still.measure == measure else found.growing
-    if (spec.gammas or spec.name in AT_A_SCALE) and own.touches_zero:
-        return "zero"
     methods = {point.readings[measure].method for point in found.sweep.points}
+    at_a_scale = bool(spec.gammas) or spec.name in AT_A_SCALE
+    if at_a_scale and own.touches_zero and methods != {ZERO}:
+        return "zero"
     return "end" if spec.gammas and methods & _grid_ends(spec) else ""
 
 

@@ -10,10 +10,14 @@ import numpy as np
 
 from mamex_bench import complexity
 from mamex_bench.errors import NotApplicableError
-from mamex_bench.experiments.atlas.specs import SIZES
+from mamex_bench.experiments.atlas.specs import REGRET_BOUND, SIZES, ZERO
+from mamex_bench.experiments.atlas.tasks.coefficients import bracket_of
 from mamex_bench.experiments.atlas.tasks.instances import class_size, instance_of
 from mamex_bench.experiments.atlas.tasks.task import NOT_APPLICABLE, Outcome
 from mamex_bench.model.instance import Instance
+
+# At this gamma nothing is gained by information: gains are compared, and what is below it is 0.
+LEAST_GAMMA = 1e-9
 
 
 def measure(
@@ -26,9 +30,9 @@ def measure(
     gammas: list[float],
 ) -> Outcome:
     """The interval of a neighbouring measure; with gammas, of the largest gamma x measure."""
+    if name == REGRET_BOUND:
+        return _regret_bound(family, parameters, episodes, hypotheses)
     instance = instance_of(family, parameters, episodes)
-    if name == "regret_bound":
-        return _regret_bound(instance, episodes, hypotheses)
     if name in SIZES:
         return _logarithm(instance, hypotheses, name)
     takes = inspect.signature(complexity.registry.load(name).measure).parameters
@@ -47,7 +51,13 @@ def _interval(lower: float, upper: float, method: str) -> Outcome:
 def _largest(
     instance: Instance, name: str, options: Mapping[str, Any], gammas: list[float]
 ) -> Outcome:
-    """The largest gamma x measure over a grid of gammas."""
+    """The largest gamma x measure over a grid of gammas.
+
+    The measure falls with gamma: one that is 0 at the least gamma of all is 0 at every other.
+    """
+    least = complexity.measure(name, instance, **options, gamma=LEAST_GAMMA)
+    if abs(least.upper) <= LEAST_GAMMA:
+        return _interval(0.0, 0.0, ZERO)
     found = [complexity.measure(name, instance, **options, gamma=gamma) for gamma in gammas]
     lowest = [gamma * float(each.lower) for gamma, each in zip(gammas, found)]
     highest = [gamma * float(each.upper) for gamma, each in zip(gammas, found)]
@@ -65,14 +75,17 @@ def _logarithm(instance: Instance, hypotheses: str | None, name: str) -> Outcome
     return _interval(np.log(size), np.log(size), "counted")
 
 
-def _regret_bound(instance: Instance, episodes: int, hypotheses: str | None) -> Outcome:
+def _regret_bound(
+    family: str, parameters: Mapping[str, Any], episodes: int, hypotheses: str | None
+) -> Outcome:
     """The explicit bound on an agent's mean regret at its tuned eta, in units of R_true."""
     from mamex_bench import bounds
 
+    instance = instance_of(family, parameters, episodes)
     if not instance.return_range > 0.0:
         raise NotApplicableError(f"no regret is possible on {instance.name!r}: R_true is 0")
     constants = bounds.concentration(instance, hypotheses, episodes=episodes)
-    found = complexity.decoupling(instance, episodes, hypotheses)
+    found, _ = bracket_of(family, parameters, episodes, hypotheses)
     eta = bounds.tuned_eta(constants, found.upper_value, episodes)
     bound = bounds.regret(
         instance,

@@ -16,7 +16,7 @@ from time import perf_counter
 from types import ModuleType
 
 from mamex_bench.errors import InputError, MamexBenchError, NotApplicableError
-from mamex_bench.experiments.atlas.specs import SIZES
+from mamex_bench.experiments.atlas.specs import REGRET_BOUND, SIZES
 from mamex_bench.experiments.atlas.tasks import coefficients, instances, neighbours, play
 from mamex_bench.experiments.atlas.tasks.sources import measure_roots, version
 from mamex_bench.experiments.atlas.tasks.task import (
@@ -85,7 +85,10 @@ def _place(task: Task) -> Path:
 
 def key(task: Task) -> str:
     """Hash of the question and of the sources behind the answer."""
-    own = tuple(str(module.__file__) for module in (HOMES[task.kind], instances))
+    homes = [HOMES[task.kind], instances]
+    if task.kind == "measure" and task.asked["name"] == REGRET_BOUND:
+        homes.append(coefficients)
+    own = tuple(str(module.__file__) for module in homes)
     behind = version(own, tuple(_roots(task)))
     return hashlib.sha256(f"{task.kind}\0{task.text}\0{behind}".encode()).hexdigest()[:32]
 
@@ -99,7 +102,7 @@ def _roots(task: Task) -> list[str]:
         roots.append(f"catalogue.{base}")
     if task.kind in ("bracket", "check"):
         roots += [_BRACKET, "complexity._check"]
-    elif task.kind == "measure" and asked["name"] == "regret_bound":
+    elif task.kind == "measure" and asked["name"] == REGRET_BOUND:
         roots += ["bounds", _BRACKET]
     elif task.kind == "measure" and asked["name"] not in SIZES:
         roots.append(f"complexity.{asked['name']}")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from mamex_bench.experiments.atlas import answers
 from mamex_bench.experiments.atlas.answers import Curve, Separation
 from mamex_bench.experiments.atlas.data import COEFFICIENT, Atlas
+from mamex_bench.experiments.atlas.specs import REGRET_BOUND
 from mamex_bench.reporting.atlas.words.phrases import article, label, span, swept
 from mamex_bench.reporting.wording import count, number
 
@@ -81,7 +82,7 @@ def parted(atlas: Atlas, each: Separation) -> str:
 
 
 def _takes_k(atlas: Atlas, measure: str) -> bool:
-    named = ("single_agent_decoupling", "regret_bound")
+    named = ("single_agent_decoupling", REGRET_BOUND)
     return measure == COEFFICIENT or atlas.plan.measure(measure).name in named
 
 
