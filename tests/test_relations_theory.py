@@ -233,14 +233,14 @@ def test_estimation_is_below_the_coefficients_at_every_reference(family):
 
 
 def test_the_constant_is_that_of_many_arms(monkeypatch):
-    # gamma = M / 4: 1/2 - 1/M against 1/2.
-    M = 64
-    instance = catalogue.make("needle", arms=M, truth="none", dummy_actions=1)
-    found = check(instance, "estimation_below_coefficients", episodes=20)
-    assert found.outcome == "holds"
-    assert found.left == pytest.approx((0.5 - 1 / M,) * 2, abs=1e-9)
-    assert found.right == pytest.approx((0.5,) * 2, rel=1e-4)
-    assert _relation_decisions.constants(instance) == pytest.approx((0.5, 0.0))
+    # 1 - (1 + 2 gamma) / M against M / (8 gamma); the gamma of the grid at which they are closest.
+    for M, gamma in ((16, 4), (64, 16)):
+        instance = catalogue.make("needle", arms=M, truth="none", dummy_actions=1)
+        found = check(instance, "estimation_below_coefficients", episodes=20)
+        assert found.outcome == "holds"
+        assert found.left == pytest.approx((1 - (1 + 2 * gamma) / M,) * 2, abs=1e-9)
+        assert found.right == pytest.approx((M / (8 * gamma),) * 2, rel=0.02)
+        assert _relation_decisions.constants(instance) == pytest.approx((0.5, 0.0))
     true = _relation_decisions.decoupled_estimation
     for planted in (
         lambda d, L, G: 0.96 * true(d, L, G),
@@ -363,15 +363,35 @@ def test_minimax_regret_says_what_it_cannot_do(monkeypatch):
 # --- counting and coverability -----------------------------------------------------------------
 
 
-def test_coverability_bounds_at_any_threshold():
-    subject = Subject(reduced(catalogue.make("random_game"), 2, 4), 1000, 0.1, None, 1000)
+def test_occupancies_before_and_after_a_threshold():
+    rng = np.random.default_rng(4)
+    for _ in range(300):
+        K, m, theta = int(rng.integers(2, 200)), rng.random(), float(np.exp(rng.normal()))
+        d = m * (rng.random(K) if rng.random() < 0.5 else rng.random(K) < rng.random())
+        before = np.cumsum(d) - d
+        early = before < theta * m
+        assert d[early].sum() <= (1.0 + theta) * m + 1e-12
+        late = (d[~early] ** 2 / before[~early]).sum()
+        growth = max(np.log(K / theta), 0.0)
+        assert late <= m * growth / (theta * np.log1p(1.0 / theta)) + 1e-12
+
+
+def test_coverability_bounds_at_the_best_threshold():
+    K = 1000
+    subject = Subject(reduced(catalogue.make("random_game"), 2, 4), K, 0.1, None, 1000)
     _, (bound, _) = _relation_list._coverability(subject)
     cover = float(subject.measured("coverability").certificate["per_step"].sum())
-    R = subject.value_bound
-    # theta = 1, as in decoupling_bracket.md.
-    plain = cover * max(R**2 * np.log2(1000) / 2.0, 2.0 * R / (6.0 * subject.horizon))
-    assert bound < plain / 3.0
-    assert subject.coefficient[1] < bound
+    R, H = subject.value_bound, subject.horizon
+
+    def at(theta):
+        growth = np.log(K / theta) / np.log((1.0 + theta) / theta) / theta
+        return cover * max(R**2 * growth / 2.0, (1.0 + theta) * R / (6.0 * H))
+
+    assert at(1.0) == pytest.approx(
+        cover * max(R**2 * np.log2(K) / 2.0, R / (3.0 * H))
+    )  # as in decoupling_bracket.md
+    assert min(map(at, np.geomspace(0.1, 999.0, 3000))) == pytest.approx(bound, rel=0.03)
+    assert subject.coefficient[1] < bound < at(1.0) / 3.0
 
 
 def test_single_models_and_policies_bound_the_coefficient():
