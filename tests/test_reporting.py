@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import re
+import sys
+from collections.abc import Callable
 from dataclasses import replace
-from itertools import combinations, pairwise, product
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import synthetic_results as synthetic
-from hypothesis import given
-from hypothesis import strategies as st
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_rgb
 
 from mamex_bench.errors import InputError
-from mamex_bench.reporting import figures, kinds, labels, style, summary, tables, wording
+from mamex_bench.reporting import figures, style, summary, tables, wording
 from mamex_bench.reporting.document import Document, write_report_from
-from mamex_bench.reporting.mathml import space_operators
-from mamex_bench.reporting.svg import inline
-from mamex_bench.reporting.table import Mark, Table
 from mamex_bench.runs.results import Results
 
 
@@ -264,191 +260,73 @@ def test_episodes_until_says_when_the_level_is_not_reached() -> None:
     assert next(r for r in table.rows if r[1] == "mamex")[2] == wording.number(expected)
 
 
-# ----- figures -----------------------------------------------------------------------------------
+# ----- the check of a written report -------------------------------------------------------------
 
 
-@pytest.mark.parametrize("instance", ["lock", "needle_8"])
-def test_labels_in_figures_do_not_overlap(instance: str) -> None:
-    whole = synthetic.results(2, ("cce",))
-    cells = [cell for cell in whole.cells if cell.instance == instance]
-    for draw in (figures.regret, figures.gaps):
-        figure = draw(cells)
-        renderer = figure.canvas.get_renderer()
-        for axes in figure.axes:
-            boxes = [t.get_window_extent(renderer) for t in axes.texts if t.get_label() == "_end"]
-            assert all(t.get_fontsize() >= 7 for t in axes.texts)
-            for box in boxes:
-                assert box.x1 <= figure.bbox.x1 + 0.5
-            boxes.sort(key=lambda box: box.y0)
-            centres = [(box.y0 + box.y1) / 2 for box in boxes]
-            assert all(b - a > 7 for a, b in pairwise(centres))
+@pytest.fixture(scope="module")
+def check() -> Any:
+    """`.ci/check_report.py`, as a module."""
+    path = Path(__file__).parents[1] / ".ci" / "check_report.py"
+    spec = spec_from_file_location("check_report", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules["check_report"] = module  # its dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
 
 
-def test_one_column_names_every_line_below() -> None:
-    cells = [c for c in synthetic.results(1, ("cce",)).cells if c.instance == "lock"]
-    wide, narrow = figures.regret(cells), figures.regret(cells, width=style.ONE_COLUMN)
-    assert narrow.get_figwidth() == style.ONE_COLUMN
-    named = {t.get_text() for t in narrow.texts}
-    assert named == {t.get_text() for t in wide.axes[0].texts}
-    with style.paper_style():
-        renderer = FigureCanvasAgg(narrow).get_renderer()
-        boxes = sorted((t.get_window_extent(renderer) for t in narrow.texts), key=lambda b: b.y0)
-    assert all(box.x1 <= narrow.bbox.x1 and box.y0 >= 0 for box in boxes)
-    assert all(lower.y1 <= upper.y1 - 9 for lower, upper in pairwise(boxes))
-    assert boxes[-1].y1 < min(axes.get_window_extent().y0 for axes in narrow.axes)
+def test_the_check_finds_nothing_in_a_whole_report(check: Any, written: Path) -> None:
+    assert check.check_html(written / "report.html") == []
+    (problem,) = check.check_pdf(written / "report.pdf", [*check.SECTIONS, "No such section"])
+    assert problem.endswith("'No such section' is missing")
+    assert [
+        p for path in (written / "figures").glob("*.pdf") for p in check.check_figure(path)
+    ] == []
 
 
-def test_bound_far_above_the_trivial_one_is_named_not_drawn() -> None:
-    cell = synthetic.cell("lock", synthetic.LEARNERS[0], "cce", 1000)
-    assert cell.bounds is not None
-    huge = replace(cell.bounds, explicit=cell.bounds.explicit * 1e6)
-    figure = figures.regret([replace(cell, bounds=huge)])
-    assert any("↑" in text.get_text() for text in figure.axes[0].texts)
-    assert figure.axes[0].get_ylim()[1] < huge.explicit[-1]
+def without_data(page: str) -> str:
+    """The first figure with all its lines and areas gone."""
+    start = page.index("<svg")
+    stop = page.index("</svg>", start)
+    return page[:start] + re.sub(r"<(path|use)\b[^>]*>", "", page[start:stop]) + page[stop:]
 
 
-def test_envelope_recovers_a_planted_exponent() -> None:
-    rng = np.random.default_rng(0)
-    cells = []
-    for episodes in (100, 1_000, 10_000):
-        cell = synthetic.cell(f"g@{episodes}", synthetic.LEARNERS[0], "cce", episodes)
-        scale = 3.0 * episodes**0.5 * np.exp(0.05 * rng.standard_normal((20, 1, 1)))
-        cells.append(replace(cell, regret=np.broadcast_to(scale, cell.regret.shape)))
-    figure = figures.envelope(cells)
-    texts = [t.get_text() for t in figure.axes[0].texts]
-    assert any(re.search(r"slope 0\.(49|50|51) \[", text) for text in texts), texts
-
-
-def test_named_operators_stand_apart_from_letters() -> None:
-    import pypandoc
-
-    source = r"$\max_x \frac{1}{2} f \le 2 H \log n, \quad \operatorname{gap}_i(x)$"
-    page = pypandoc.convert_text(source, "html5", format="markdown", extra_args=["--mathml"])
-    spaced = space_operators(page)
-    thin = '<mspace width="0.167em" />'
-    assert spaced.count(thin) == 3
-    assert f"<mi>x</mi></msub>{thin}<mfrac>" in spaced
-    assert f"<mi>H</mi>{thin}<mrow>" in spaced
-    assert "</msub><mo" in spaced
-    display = pypandoc.convert_text(
-        r"$$\min_{q} D = \min f$$", "html5", format="markdown", extra_args=["--mathml"]
-    )
-    assert space_operators(display).count(thin) == 2
-
-
-def test_inlined_drawing_has_its_own_ids_and_theme_colours() -> None:
-    drawing = (
-        '<?xml version="1.0"?><svg height="10pt" width="20pt"><g id="a" style="fill: #1b1b1f">'
-        '<use href="#a" x="1.23456"/><path clip-path="url(#a)"/></g></svg>'
-    )
-    out = inline(drawing, "one", 'say "so"')
-    assert 'id="one-a"' in out
-    assert 'href="#one-a"' in out
-    assert "url(#one-a)" in out
-    assert "var(--f1b1b1f)" in out
-    assert 'x="1.23"' in out
-    assert "&quot;so&quot;" in out
-    assert "20pt" not in out
-
-
-# ----- parts -------------------------------------------------------------------------------------
-
-
-@given(
-    st.lists(st.floats(-50, 150), max_size=14),
-    st.floats(1, 12),
-)
-def test_labels_never_overlap_and_stay_inside_when_they_fit(
-    wanted: list[float], height: float
-) -> None:
-    placed = labels.place(wanted, height, 0.0, 100.0)
-    assert len(placed) == len(wanted)
-    ordered = sorted(placed)
-    assert all(b - a >= height - 1e-9 for a, b in pairwise(ordered))
-    if wanted and len(wanted) * height <= 100:
-        assert ordered[0] >= height / 2 - 1e-9
-        assert ordered[-1] <= 100 - height / 2 + 1e-9
-    for (a, x), (b, y) in pairwise(sorted(zip(wanted, placed, strict=True))):
-        assert a == b or x < y  # the order of the lines is kept
-
-
-def test_labels_with_room_stay_where_they_want() -> None:
-    assert labels.place([10.0, 80.0, 40.0], 5.0, 0.0, 100.0) == pytest.approx([10.0, 80.0, 40.0])
-    assert labels.place([50.0, 50.0], 10.0, 0.0, 100.0) == pytest.approx([45.0, 55.0])
-
-
-def test_special_characters_survive_markdown_and_latex() -> None:
-    nasty = r"a|b_c*d%e#f&g$h{i}~^\ <x> [y](z) `k` @l"
-    table = Table("t", nasty, (nasty,), "l", ((nasty,), (Mark(style.STATUSES["holds"], nasty),)))
-    tex = table.to_latex()
-    for sign in "%#&$_{}":
-        assert not re.search(rf"(?<!\\)\{sign}b_", tex)
-    assert r"a\textbar{}b\_c*d\%e\#f\&g\$h\{i\}\textasciitilde{}\textasciicircum{}" in tex
-    assert r"\textless{}x\textgreater{}" in tex
-    import pypandoc
-
-    plain = pypandoc.convert_text(
-        table.to_markdown(anchored=True),
-        "plain",
-        format="markdown-smart",
-        extra_args=["--wrap=none", "--columns=500"],
-    )
-    assert plain.count(nasty) == 4
+def once(pattern: str, replacement: str) -> Callable[[str], str]:
+    return lambda page: re.sub(pattern, replacement, page, count=1)
 
 
 @pytest.mark.parametrize(
-    ("value", "text"),
+    ("spoil", "problem"),
     [
-        (None, "–"),
-        (float("nan"), "–"),
-        (float("inf"), "∞"),
-        (0.0, "0"),
-        (0.01234, "0.0123"),
-        (1234.5, "1\u202f234"),
-        (-0.5, "−0.500"),
-        (20_000, "20\u202f000"),
-        (3.14e7, "3.1\u00a0×\u00a010⁷"),
-        (9.99e-5, "1.0\u00a0×\u00a010⁻⁴"),
+        (without_data, "is empty"),
+        (once(" Comparison</h1>", " Contest</h1>"), "'Comparison' is missing"),
+        (once("font-size: 7px", "font-size: 4px"), "letters of 4 points"),
+        (once("(?s)<tbody>.*?</tbody>", "<tbody></tbody>"), "no rows"),
+        (once('role="img" aria-label="[^"]*"', 'role="img" aria-label="x"'), "no caption"),
+        (once("</p>", " \ufffd</p>"), "stands in the text"),
+        (once("</table>", ""), "closes table"),
+        (once('href="#', 'href="#no-'), "which is nowhere"),
+        (once("<main>", '<main><img src="a.png">'), "loads 'a.png'"),
     ],
 )
-def test_numbers_as_written(value: float | None, text: str) -> None:
-    assert wording.number(value) == text
+def test_the_check_finds_what_was_spoilt(
+    check: Any, page: str, tmp_path: Path, spoil: Callable[[str], str], problem: str
+) -> None:
+    spoilt = spoil(page)
+    assert spoilt != page
+    path = tmp_path / "report.html"
+    path.write_text(spoilt, "utf-8")
+    assert [found for found in check.check_html(path) if problem in found]
 
 
-def test_learner_styles_tell_apart() -> None:
-    styles = style.learner_styles(
-        [("mamex", "mamex"), ("paper", "mamex"), ("a", "foreign"), ("b", "other"), ("u", "uniform")]
-    )
-    looks = {(look.color, str(look.dashes)) for look in styles.values()}
-    assert len(looks) == len(styles) == 5
-    assert styles["mamex"].color == styles["paper"].color
+def test_a_figure_that_does_not_fit_on_a_page_is_found(check: Any, tmp_path: Path) -> None:
+    from matplotlib.figure import Figure
 
-
-def test_all_known_learners_look_different() -> None:
-    """Every algorithm and its tuned variant, at once: no two have the same colour and dashes."""
-    names = [
-        name + ending
-        for each in kinds.KINDS
-        for name in each.names
-        for ending in ("", "_tuned")
-        if name not in kinds.REFERENCE.names or not ending
-    ]
-    assert len(names) > 30
-    styles = style.learner_styles([(name, name) for name in names])
-    assert len({(look.color, str(look.dashes)) for look in styles.values()}) == len(names)
-    assert {look.color for look in styles.values()} <= set(style.THEME)
-    assert kinds.kind("optimistic_vi_tuned_lazy") is kinds.kind("optimistic_vi")
-    assert kinds.kind("planted_anything") is kinds.PLANTED
-    assert kinds.kind("of_another_package") is kinds.OTHER
-
-
-def test_shades_of_different_kinds_stay_apart_for_the_colour_blind() -> None:
-    """Also with protanopia or deuteranopia (Machado et al. 2009): distances in linear RGB."""
-    protan = [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]]
-    deutan = [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]]
-    seen = {hue: [to_rgb(color) for color in colors] for hue, colors in style.HUES.items()}
-    for matrix in (np.eye(3), np.array(protan), np.array(deutan)):
-        for one, other in combinations(seen, 2):
-            for a, b in product(seen[one], seen[other]):
-                linear = [np.array(matrix) @ np.power(c, 2.2) for c in (a, b)]
-                assert np.linalg.norm(linear[0] - linear[1]) > 0.03, (one, other, a, b)
+    for size, fits in (((7.0, 8.0), True), ((7.0, 9.5), False), ((8.0, 3.0), False)):
+        figure = Figure(figsize=size)
+        figure.text(0.5, 0.5, "words")
+        figure.savefig(tmp_path / "figure.pdf")
+        assert (check.check_figure(tmp_path / "figure.pdf") == []) == fits
+    Figure(figsize=(3.0, 3.0)).savefig(tmp_path / "figure.pdf")
+    assert "no words" in check.check_figure(tmp_path / "figure.pdf")[0]
