@@ -94,7 +94,12 @@ def test_version(capsys):
 
 @pytest.mark.parametrize(
     ("kind", "room"),
-    [("learners", mb.learners), ("measures", mb.complexity), ("claims", mb.claims)],
+    [
+        ("learners", mb.learners),
+        ("measures", mb.complexity),
+        ("bounds", mb.bounds),
+        ("claims", mb.claims),
+    ],
 )
 def test_list_agrees_with_the_rooms(capsys, kind, room):
     code, out, _ = run(capsys, "list", kind)
@@ -135,6 +140,7 @@ def test_list_without_a_kind_shows_all(capsys):
         "games",
         "learners",
         "measures",
+        "bounds",
         "claims",
         "suites",
     ]

@@ -29,6 +29,7 @@ ROOMS = {
     "catalogue": mb.catalogue,
     "learners": mb.learners,
     "complexity": mb.complexity,
+    "bounds": mb.bounds,
     "claims": mb.claims,
 }
 
@@ -69,6 +70,19 @@ def test_the_game_the_learner_and_the_measure_need_no_other_file(newcomer):
     assert mb.complexity.measure("log_policies", instance) == pytest.approx(np.log(16))
     assert mb.equilibria.gaps(instance.payoffs, np.eye(4) / 4, "ce").max() <= 1e-12
     assert instance.known["welfare"].value == instance.payoffs.sum(axis=0).max()
+
+
+def test_the_bound_of_the_learner_is_found_and_holds(newcomer):
+    instance = mb.catalogue.make("needle")
+    at = np.array([1, 10])
+    words = {"concept": "cce", "episodes": 10, "checkpoints": at}
+    (found,) = mb.bounds.of_learner("stubborn", instance, options={}, **words)
+    assert (found.name, found.kind) == ("all_lost", "proved")
+    run = mb.run(instance, mb.learners.make("stubborn", instance, episodes=10), episodes=10)
+    regret = run.cumulative(at).sum(axis=1)
+    assert (regret > 0.0).all()
+    assert (regret <= found.values).all()
+    assert not mb.bounds.of_learner("uniform", instance, options={}, **words)
 
 
 def test_the_certificate_of_the_game_is_shown_and_can_fail(newcomer, capsys):

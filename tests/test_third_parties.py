@@ -34,6 +34,8 @@ meeting = foreign.meeting
 stubborn = foreign.stubborn
 [mamex_bench.measures]
 log_policies = foreign.log_policies
+[mamex_bench.bounds]
+all_lost = foreign.all_lost
 [mamex_bench.claims]
 trivial_bound = foreign.trivial_bound
 """
@@ -77,6 +79,10 @@ def test_foreign_entries_are_listed_without_being_imported(foreign):
         ("meeting", "Meeting: two agents are paid when they choose the same place; each place is"),
         ("stubborn", "Stubborn: every agent plays the first of its policies, whatever happens."),
         ("log_policies", "Logarithm of the number of joint pure policies. [package foreign-games]"),
+        (
+            "all_lost",
+            "Stubborn play: in no episode does an agent regret more than the range of its",
+        ),
         ("trivial_bound", "Regret against the range of returns: theory/trivial_bound.md. [package"),
     ):
         assert rows[name].startswith("  ")
@@ -113,6 +119,33 @@ def test_foreign_claims_are_judged(foreign):
     done = python(foreign, "-c", code.format("trivial_bound"))
     assert "'trivial_bound'" in done.stdout
     assert "Regret against the range of returns" in done.stdout
+
+
+def test_a_foreign_bound_is_stored_beside_its_learner_and_told_by_the_report(foreign, tmp_path):
+    (tmp_path / "tiny.toml").write_text(
+        'episodes = 30\nseeds = 2\n[[instance]]\nid = "needle"\nfamily = "needle"\n'
+        '[[learner]]\nid = "stubborn"\nconcept = "cce"\n'
+        '[[learner]]\nid = "uniform"\nconcept = "cce"\n'
+    )
+    code = """
+from mamex_bench.experiments import run_suite
+from mamex_bench.reporting import stated_bounds
+from mamex_bench.runs.results import load_results
+if __name__ == "__main__":
+    path = run_suite("{0}/tiny.toml", "{0}/tiny.sqlite", workers=1, quiet=True)
+    results = load_results(path)
+    print([[each.name for each in cell.stated] for cell in results.cells])
+    print(stated_bounds.table(results, "needle").to_markdown())
+"""
+    done = python(foreign, "-c", code.format(tmp_path))
+    assert done.returncode == 0, done.stderr
+    first, *rest = done.stdout.splitlines()
+    assert first == "[['all_lost'], []]"
+    (row,) = [line for line in rest if line.startswith("| CCE")]
+    assert "all\\_lost | proved" in row
+    assert row.endswith(
+        "| no | on the mean | a gap inside the class is a difference of two returns |"
+    )
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 FILES = (".npz", ".nfg")
 OPENSPIEL = "openspiel:"
-ROOMS = {"games": "catalogue", "learners": "learners", "measures": "complexity", "claims": "claims"}
+ROOMS = {
+    "games": "catalogue",
+    "learners": "learners",
+    "measures": "complexity",
+    "bounds": "bounds",
+    "claims": "claims",
+}
 
 
 # --- list ------------------------------------------------------------------------------------

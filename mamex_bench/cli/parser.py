@@ -17,7 +17,7 @@ DESCRIPTION = (
 )
 EPILOG = """\
 a first tour:
-  mamex-bench list                              games, learners, measures, claims, suites
+  mamex-bench list                              games, learners, measures, bounds, claims, suites
   mamex-bench show needle --picture needle.png  a game, its certificate and its picture
   mamex-bench run smoke                         about a minute; writes results/smoke.sqlite
   mamex-bench report results/smoke.sqlite       HTML and PDF in results/smoke/

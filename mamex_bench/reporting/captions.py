@@ -48,6 +48,11 @@ def regret(record: InstanceRecord, name: str, cells: Sequence[Cell]) -> str:
             "not "
             "below the trivial one."
         )
+    if any(cell.stated for cell in cells):
+        text += (
+            " Lines named after a learner are bounds of its own theorem: proved for what runs here "
+            "(dash-dotted), or a paper’s in its own setting, which is no claim here (dotted)."
+        )
     return text + _markov(cells)
 
 

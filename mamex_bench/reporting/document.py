@@ -15,6 +15,7 @@ from mamex_bench.reporting import (
     figures,
     multiples,
     render,
+    stated_bounds,
     style,
     summary,
     tables,
@@ -187,7 +188,12 @@ class Document(Page):
         opening = [self._table(tables.rivals(results, record.id))]
         closing = [
             self._table(make(results, record.id))
-            for make in (tables.bounds, tables.exponents, tables.episodes_until)
+            for make in (
+                tables.bounds,
+                stated_bounds.table,
+                tables.exponents,
+                tables.episodes_until,
+            )
         ]
         reasons = {c.reason for c in results.cells if c.instance == record.id and c.reason}
         notes = {

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mamex_bench.model._arrays import Floats
-from mamex_bench.reporting import labels, style
+from mamex_bench.reporting import labels, stated_bounds, style
 from mamex_bench.reporting.estimates import envelope_fit, mean_interval
 from mamex_bench.reporting.panels import finish, logarithmic, note, panels_of
 from mamex_bench.reporting.wording import has_data, learner_label, number, power
@@ -52,6 +52,7 @@ def regret(
         )
         marks = _regret_lines(axes, drawn, styles)
         marks += _bound_lines(axes, bounded, styles)
+        marks += stated_bounds.lines(axes, drawn, styles, _roof(drawn, bounded))
         axes.set_ylabel("cumulative regret,\nsum over agents (return)")
         if below:
             axes.tick_params(labelbottom=False)
@@ -317,6 +318,12 @@ def _bound_lines(
             axes.plot(at, visible, color=color, linestyle=dashes, linewidth=width, zorder=2)
             marks.append(labels.EndLabel(at[-1], curve[-1], text, color, italic, dashes=dashes))
     return marks
+
+
+def _roof(cells: Sequence[Cell], bounded: Sequence[tuple[Cell, BoundArrays]]) -> float:
+    """Bounds above it are named, not drawn: far above the trivial one, or what was measured."""
+    tops = [float(its.trivial[-1]) for _, its in bounded[:1]]
+    return _CEILING * max(tops or [float(total(cell).max()) for cell in cells] or [1.0])
 
 
 def _ratio_lines(
