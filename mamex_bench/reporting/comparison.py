@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mamex_bench.reporting import (
     absence,
+    all_policies,
     captions,
     comparison_figures,
     comparison_words,
@@ -66,6 +67,7 @@ def section(
         "all": keep.ranking(outside),
         "first_all": comparison_words.first_places(outside),
         "standing_all": keep.standing(outside, "-all-policies"),
+        "measures": table(all_policies.table(results)) if known else None,
         "inside": keep.map([each for each in every if each.mixed]),
         "on_markov": comparison_words.sentences_on_markov(every),
         "finals": [table(each) for each in final_tables.finals(inside)],
