@@ -15,10 +15,14 @@ from games import random_game
 import mamex_bench as mb
 from mamex_bench.errors import InputError, NotApplicableError
 from mamex_bench.experiments import run_suite
+from mamex_bench.experiments.suite import parse_suite
+from mamex_bench.experiments.verification import Verification
+from mamex_bench.experiments.verify_statements import check_statements
 from mamex_bench.reporting import document, figures, stated_bounds
 from mamex_bench.reporting.style import learner_styles
 from mamex_bench.runs.results import Results, load_results
 from mamex_bench.runs.statements import with_statements
+from mamex_bench.runs.store import Store
 from mamex_bench.runs.store import Stored as Row
 
 AT = np.array([1, 30, 200])
@@ -149,11 +153,15 @@ def test_statements_are_proved_or_published(
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder: Path = tmp_path_factory.mktemp("stated")
     (folder / "stated.toml").write_text(SUITE)
-    path = run_suite(folder / "stated.toml", folder / "stated.sqlite", workers=1, quiet=True)
-    return load_results(path)
+    return run_suite(folder / "stated.toml", folder / "stated.sqlite", workers=1, quiet=True)
+
+
+@pytest.fixture(scope="module")
+def results(finished: Path) -> Results:
+    return load_results(finished)
 
 
 def test_bounds_are_stored_with_the_cells_of_their_learners(results: Results) -> None:
@@ -179,6 +187,33 @@ def test_bounds_are_stored_with_the_cells_of_their_learners(results: Results) ->
         assert (held.kind, held.source) == (fresh.kind, fresh.source)
         assert held.failure_probability == fresh.failure_probability
     assert (ucb.regret.sum(axis=2) <= ucb.stated[0].values).all()
+
+
+def test_stored_bounds_are_verified(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    points = load_results(finished).cells[0].checkpoints.size
+    found = checked(finished)
+    assert found.counts == {"settings": 2, "points of bounds": 2 * points}
+    assert not found.findings
+    assert not found.notes
+    module = mb.bounds.REGISTRY.load("monte_carlo_ucb")
+    right = module.bound
+    monkeypatch.setattr(module, "bound", lambda *a, **k: (right(*a, **k)[0] * 1.001, 0.3))
+    first, second = checked(finished).findings
+    assert first.startswith("cell/alone/ucb/cce monte_carlo_ucb: it is ('proved', 'docstring of ")
+    assert second.startswith("cell/alone/ucb/cce monte_carlo_ucb: points of bounds[0] is stored as")
+    monkeypatch.setattr(module, "bound", right)
+    monkeypatch.setattr(mb.bounds, "names", lambda: ["monte_carlo_ucb"])
+    assert checked(finished).notes == [
+        "bound 'ucbvi' is of a package that is not here: not recomputed"
+    ]
+
+
+def checked(path: Path) -> Verification:
+    found = Verification()
+    with Store.open(path) as store:
+        suite = parse_suite(store.meta()["suite_text"], "stated", "stated", Path(), {})
+        check_statements(store, suite, found)
+    return found
 
 
 def test_a_row_without_bounds_is_left_as_it_is() -> None:

@@ -15,6 +15,7 @@ from mamex_bench.errors import MamexBenchError, ResultsError
 from mamex_bench.experiments.suite import Suite, parse_suite
 from mamex_bench.experiments.verification import Verification
 from mamex_bench.experiments.verify_runs import check_runs, exact_payoffs
+from mamex_bench.experiments.verify_statements import check_statements
 from mamex_bench.experiments.work import Planned, bound_curve, eta_of, instance_of
 from mamex_bench.runs.record import checkpoints
 from mamex_bench.runs.results import DONE, NOT_APPLICABLE
@@ -49,6 +50,7 @@ def inspect(path: str | os.PathLike[str]) -> Verification:
         cells = {key: Planned(key, header["hypotheses"]) for key, header in store.cells().items()}
         brackets = _check_brackets(store, suite, found)
         _check_bounds(store, suite, cells, brackets, found)
+        check_statements(store, suite, found)
         check_runs(store, suite, found)
     return found
 
