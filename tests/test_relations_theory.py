@@ -295,33 +295,57 @@ def test_pure_decisions_are_not_bounded():
 # --- minimax regret ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("episodes", [1, 2, 5, 12, 16])
+def needles(truth="none"):
+    return catalogue.make("needle", arms=64, truth=truth, dummy_actions=1)
+
+
+@pytest.mark.parametrize("episodes", [1, 3, 8, 40])
 def test_minimax_regret_of_the_needle(episodes):
     # Arms without replacement, in random order: under each model the paying arm is still to be
     # found in episode k with probability (M - k) / M, and arms are alike.
-    M = 16
+    M = 64
     exact = sum((M - k) / M for k in range(1, episodes + 1))
-    instance = catalogue.make("needle", arms=M, truth="none", dummy_actions=1)
-    found = complexity.measure("minimax_regret", instance, episodes=episodes)
-    assert 0.0 < found.lower <= exact <= found.upper + 1e-9
+    found = complexity.measure("minimax_regret", needles(), episodes=episodes, reference=0)
+    assert found.lower <= exact + 1e-9
     assert found.upper == pytest.approx(episodes * (1 - 1 / M))
-    B, gamma = found.certificate["largest_gain"], found.certificate["gamma"]
-    assert B == 1.0
+    assert found.certificate["largest_gain"] == 1.0
+    if episodes == 1:
+        assert found.value == pytest.approx(exact)
+        return
+    # k (1 - k / gamma) (1 - (1 + 2 gamma) / M) at the best power of two.
+    gamma = found.certificate["gamma"]
     assert found.certificate["estimation"] == pytest.approx(1 - (1 + 2 * gamma) / M)
+    best = max(
+        k * (1 - k / 2**j) * (1 - (1 + 2 * 2**j) / M)
+        for j in range(1, 10)
+        for k in range(1, episodes + 1)
+    )
+    assert found.lower == pytest.approx(best)
     # Without the factor 1 - B K / gamma the lower end would be wrong.
-    small = complexity.measure("decision_estimation", instance, gamma=0.25, reference="truth").lower
-    assert episodes * small > exact or episodes <= 2
+    options = {"gamma": 0.25, "reference": "truth"}
+    small = complexity.measure("decision_estimation", needles(), **options).lower
+    assert episodes == 3 or episodes * small > exact
+
+
+def test_minimax_regret_does_not_know_the_truth():
+    for truth in ("none", "last"):
+        found = complexity.measure("minimax_regret", needles(truth), episodes=8, limit=2)
+        assert found.lower == pytest.approx(1.9375)
+        assert found.certificate["reference"] == 0
+    # Where the last arm pays it gives all models away: the first episode is left.
+    told = complexity.measure("minimax_regret", needles("last"), episodes=8, reference="truth")
+    assert told.lower == pytest.approx(63 / 64)
+    assert told.certificate["gamma"] == 0.0
 
 
 def test_minimax_regret_grows_with_the_episodes():
-    instance = catalogue.make("needle", arms=16, truth="none", dummy_actions=1)
     floors = [
-        complexity.measure("minimax_regret", instance, episodes=K).lower
-        for K in (1, 4, 16, 64, 256)
+        complexity.measure("minimax_regret", needles(), episodes=K, reference=0).lower
+        for K in (1, 4, 16, 64)
     ]
     assert floors == sorted(floors)
-    # gamma dec_gamma / (4 B) at gamma = 4.
-    assert floors[-1] == pytest.approx(1.0 - 9.0 / 16.0)
+    # gamma dec_gamma / (4 B) at gamma = 16.
+    assert floors[-1] == pytest.approx(4.0 * (1.0 - 33.0 / 64.0))
 
 
 @pytest.mark.parametrize("family", ["needle", "random_game"])
@@ -350,8 +374,8 @@ def test_minimax_regret_says_what_it_cannot_do(monkeypatch):
     for options, words in (
         ({"episodes": 0}, "episodes is 0"),
         ({"concept": "nash"}, "concept is 'nash': expected 'cce' or 'ce'"),
-        ({"reference": 9}, "reference is 9: expected 'truth' or an index below 4"),
-        ({"reference": "members"}, "reference is 'members'"),
+        ({"reference": 9}, "reference is 9: expected 'truth', 'members' or an index below 4"),
+        ({"limit": 0}, "limit is 0"),
     ):
         with pytest.raises(InputError, match=words):
             complexity.measure("minimax_regret", instance, **options)

@@ -85,7 +85,7 @@ def measure(
         raise InputError(f"concept is {concept!r}: expected one of {', '.join(CONCEPTS)}")
     plain = dense_instance(instance)
     models = finite_models(plain, hypotheses, "the decision-estimation coefficient")
-    members = _references(reference, models.size)
+    members = references(reference, models.size)
     if form == "offset":
         payoffs = instance.model_payoffs(hypotheses)
         _limit(payoffs.size, instance.name)
@@ -284,7 +284,8 @@ def _scipy() -> tuple[Any, Any]:
     return import_module("scipy.sparse"), import_module("scipy.optimize")
 
 
-def _references(reference: int | str, size: int) -> Sequence[int | None]:
+def references(reference: int | str, size: int) -> Sequence[int | None]:
+    """The members of `size` that "members" or an index means; [None] for "truth"."""
     if reference == "truth":
         return [None]
     if reference == "members":
