@@ -16,6 +16,8 @@ from mamex_bench.experiments.atlas.data import Atlas
 from mamex_bench.reporting import style
 from mamex_bench.reporting.atlas import figures, tables
 from mamex_bench.reporting.atlas.document import AtlasDocument, write_atlas
+from mamex_bench.reporting.atlas.figures.axes import _ticks
+from mamex_bench.reporting.atlas.words import captions
 
 GROWS, STAYS = [(1.0, 1.2), (2.0, 2.2), (4.0, 4.5)], [(3.0, 3.1)] * 3
 
@@ -139,6 +141,27 @@ def test_labels_stay_outside_the_data(atlas: Atlas) -> None:
         for text in axes.texts:
             if text.get_label() == "_end":
                 assert text.get_window_extent(renderer).x0 >= inside.x1
+
+
+def test_what_cannot_be_drawn_beside_is_told(atlas: Atlas) -> None:
+    grown, zero = (
+        sweep("s", [1, 2, 4], GROWS, STAYS),
+        sweep("s", [1, 2], GROWS[:2], [(0.0, 0.0)] * 2),
+    )
+    assert figures.drawn_beside(grown) == ["other"]
+    assert "Right: every measure" in captions.law(atlas, grown, ["other"])
+    assert figures.drawn_beside(zero) == []
+    caption = captions.law(atlas, zero, [])
+    assert "Not drawn, being 0 or unknown at the first value: other one." in caption
+    assert "Left" not in caption
+
+
+def test_small_spans_have_two_ticks() -> None:
+    for low, high in ((0.6, 1.7), (50.0, 130.0), (0.031, 0.048), (1.0, 25.0)):
+        ticks = _ticks(low, high)
+        assert len(ticks) >= 2
+        assert low <= min(ticks) < max(ticks) <= high
+    assert _ticks(1.0, 25.0) == [1.0, 2.0, 5.0, 10.0, 20.0]
 
 
 def test_tables_say_what_was_found(atlas: Atlas) -> None:

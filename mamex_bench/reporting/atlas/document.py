@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mamex_bench.experiments.atlas import answers
 from mamex_bench.experiments.atlas.data import Atlas, Sweep
 from mamex_bench.reporting.atlas import figures, tables, words
+from mamex_bench.reporting.atlas.words import captions
 from mamex_bench.reporting.page import FORMATS, Page, check_formats, code_block
 from mamex_bench.reporting.tables import key_values
-from mamex_bench.reporting.wording import duration, number, slug
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from mamex_bench.reporting.wording import duration, slug
 
 # Measures that readers ask to see parted from the coefficient, as far as the plan has them.
 PARTED = ("decision_estimation", "bellman_eluder_dimension")
@@ -51,22 +48,14 @@ class AtlasDocument(Page):
         self._table(key_values("provenance", "Where these numbers come from.", facts))
 
     def _add_separations(self) -> list[dict[str, str]]:
+        swept = {id for sweep in self.atlas.sweeps for id in sweep.spec.measures}
         parts = []
-        for name in PARTED:
-            for id in self.atlas.plan.named(name):
-                own = f"separation-{slug(id)}"
-                self._table(tables.questions.separations(self.atlas, id, own))
-                parts.append(
-                    {
-                        "name": words.label(self.atlas, id),
-                        "slug": own,
-                        "sentence": words.separation(self.atlas, id),
-                    }
-                )
-        return [part for part in parts if self._swept(part)]
-
-    def _swept(self, part: dict[str, str]) -> bool:
-        return not part["sentence"].startswith("No sweep measures")
+        for id in (id for name in PARTED for id in self.atlas.plan.named(name) if id in swept):
+            own = f"separation-{slug(id)}"
+            self._table(tables.questions.separations(self.atlas, id, own))
+            name, sentence = words.label(self.atlas, id), words.separation(self.atlas, id)
+            parts.append({"name": name, "slug": own, "sentence": sentence})
+        return parts
 
     def _add_laws(self) -> list[dict[str, str]]:
         laws = []
@@ -74,7 +63,8 @@ class AtlasDocument(Page):
             if not sweep.points:
                 continue
             name = f"law-{slug(sweep.spec.id)}"
-            self._figure(name, _law_caption(self.atlas, sweep), partial(self._draw_law, sweep))
+            caption = captions.law(self.atlas, sweep, figures.drawn_beside(sweep))
+            self._figure(name, caption, partial(figures.law, self.atlas, sweep))
             laws.append(
                 {
                     "title": self._law_title(sweep),
@@ -95,42 +85,15 @@ class AtlasDocument(Page):
         title = f"{sweep.spec.family.replace('_', ' ')}: {sweep.axis}"
         return title + (words.length(sweep, ", ") if len(alike) > 1 else "")
 
-    def _draw_law(self, sweep: Sweep) -> Figure:
-        return figures.law(self.atlas, sweep)
-
     def _add_figures(self) -> None:
         atlas = self.atlas
-        wanted: list[tuple[bool, str, str, Callable[[], Figure]]] = [
-            (
-                bool(answers.ratios(atlas)),
-                "single-figure",
-                "The multi-agent coefficient against the single-agent one, every class of games "
-                "with several agents: both intervals. Classes on which one of them is 0 have no "
-                "place here. The largest ratios are named.",
-                lambda: figures.single(atlas),
-            ),
-            (
-                answers.correlation(atlas, "decoupling") is not None,
-                "regret-figure",
-                "Rank of normalised regret against rank of each measure; a point is a game, two "
-                "tones tell neighbouring families apart; the line is perfect agreement. τ: rank "
-                "correlation at the middles of intervals, with its interval over families; "
-                "N: games to which the measure applies.",
-                lambda: figures.regret(atlas),
-            ),
-        ]
-        for there, name, caption, draw in wanted:
-            if there:
-                self._figure(name, caption, draw)
+        if answers.ratios(atlas):
+            self._figure("single-figure", captions.SINGLE, lambda: figures.single(atlas))
+        if answers.correlation(atlas, "decoupling") is not None:
+            self._figure("regret-figure", captions.REGRET, lambda: figures.regret(atlas))
         parts = figures.parts(atlas)
         for place, part in enumerate(parts, start=1):
-            which = f" ({place} of {len(parts)})" if len(parts) > 1 else ""
-            caption = (
-                "Certified ends of the decoupling coefficient at "
-                f"K = {number(atlas.plan.episodes)} of every hypothesis class, largest first"
-                f"{which}. Circles: the coefficient without K (middle of its ends); an arrow to "
-                "the right: infinite; to the left: the lower end is 0 or off the axis."
-            )
+            caption = captions.coefficients(atlas, place, len(parts))
             draw = partial(figures.coefficients, part)
             self._catalogue.append(self._figure(f"coefficients-{place}", caption, draw))
 
@@ -155,27 +118,3 @@ class AtlasDocument(Page):
             regret=words.regret(atlas),
             code=code_block(plan.text, "toml"),
         )
-
-
-def _law_caption(atlas: Atlas, sweep: Sweep) -> str:
-    spec = sweep.spec
-    fixed = ", ".join(f"{key} = {value}" for key, value in spec.fixed.items())
-    text = f"{spec.family}, {sweep.axis}"
-    text += f" ({fixed})" if fixed else ""
-    if spec.parameter != "K":
-        text += f", K = {number(spec.episodes)}"
-    seeds = len({point.seed for point in sweep.points})
-    text += ". Left: both certified ends"
-    if seeds > 1:
-        text += f" (means over {number(seeds)} seeds; dots: single seeds)"
-    if spec.bounds:
-        text += "; structural bounds"
-        text += " of the first seed’s instance" if seeds > 1 else ""
-    text += ". Numbers beside lines are slopes; the interval holds all that the ends allow"
-    if seeds >= answers.FEW_SEEDS:
-        text += " and the 95 % bootstrap over seeds"
-    elif seeds > 1:
-        text += f", over the range of the {number(seeds)} seeds"
-    if spec.measures:
-        text += ". Right: every measure divided by its first value; bands where it is an interval"
-    return text + "."

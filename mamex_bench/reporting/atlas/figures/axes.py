@@ -35,7 +35,7 @@ def _tick(value: float) -> str:
 
 
 def room(axes: Axes, values: Sequence[float]) -> None:
-    """Room around the values; ticks at 1, 2, 5 where they span less than a decade and a half."""
+    """Room around the values; at least two ticks where they span less than a decade and a half."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
     positive = [value for value in values if value > 0.0 and np.isfinite(value)]
@@ -45,10 +45,21 @@ def room(axes: Axes, values: Sequence[float]) -> None:
     margin = (high / low) ** 0.06
     axes.set_ylim(low / margin, high * margin)
     if high / low < 30.0:
-        decades = range(int(np.floor(np.log10(low))) - 1, int(np.ceil(np.log10(high))) + 1)
-        ticks = [m * 10.0**e for e in decades for m in (1, 2, 5)]
-        inside = [tick for tick in ticks if low / margin <= tick <= high * margin]
+        inside = _ticks(low / margin, high * margin)
         axes.yaxis.set_major_locator(FixedLocator(inside))
         axes.yaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """1, 2, 5 times powers of ten, or finer steps where these are fewer than two."""
+    halves = [k / 2 for k in range(2, 20)]
+    choices: list[Sequence[float]] = [(1, 2, 5), (1, 1.5, 2, 3, 5, 7), halves]
+    decades = range(int(np.floor(np.log10(low))) - 1, int(np.ceil(np.log10(high))) + 1)
+    inside: list[float] = []
+    for steps in choices:
+        inside = [m * 10.0**e for e in decades for m in steps if low <= m * 10.0**e <= high]
+        if len(inside) > 1:
+            break
+    return inside

@@ -36,7 +36,7 @@ _MARKERS = ("s", "D", "^", "v", "P", "X")
 
 def law(atlas: Atlas, sweep: Sweep) -> Figure:
     """A sweep: the coefficient between its ends with the bounds; growth of all measures beside."""
-    beside = [id for id in sweep.spec.measures if _positive(answers.curve(sweep, id)).any()]
+    beside = drawn_beside(sweep)
     with style.paper_style():
         figure, panels = panels_of(WIDTH, [[(2.05, 0.0)] * (2 if beside else 1)], between=0.42)
         marked = [(panels[0], _coefficient_panel(panels[0], sweep))]
@@ -46,6 +46,12 @@ def law(atlas: Atlas, sweep: Sweep) -> Figure:
             axes.set_xlabel(sweep.axis)
         finish(figure, marked)
     return figure
+
+
+def drawn_beside(sweep: Sweep) -> list[str]:
+    """The measures whose growth can be drawn: positive at the first value and at another."""
+    used = {id: _positive(answers.curve(sweep, id)) for id in sweep.spec.measures}
+    return [id for id, each in used.items() if each.size and each[0] and each.sum() > 1]
 
 
 def _coefficient_panel(axes: Axes, sweep: Sweep) -> list[labels.EndLabel]:
@@ -71,7 +77,7 @@ def _coefficient_panel(axes: Axes, sweep: Sweep) -> list[labels.EndLabel]:
     text = "d(K)"
     law = answers.law(sweep)
     if law is not None:
-        text += f": {slope(law)}"
+        text += f", slope {slope(law)}"
     marks.append(labels.EndLabel(float(at[-1]), middle, text, style.BLUE, bold=True))
     if sweep.spec.parameter != "K":
         marks += _free_line(axes, sweep, everything)
@@ -85,7 +91,7 @@ def _coefficient_panel(axes: Axes, sweep: Sweep) -> list[labels.EndLabel]:
         text = bound_label(bound)
         own = answers.slope(places, values[None], values[None], 0)
         if own is not None and bound != "known":
-            text += f": {signed(own.lower_end)}"
+            text += f", slope {signed(own.lower_end)}"
         end = float(places[-1]), float(values[-1])
         marks.append(labels.EndLabel(*end, text, color, dashes=dashes))
         everything += list(values)
@@ -135,8 +141,10 @@ def _growth_panel(
         middle = np.sqrt(low * high)
         axes.fill_between(at, low, high, color=color, alpha=0.15, linewidth=0.0)
         marker = "o" if id == COEFFICIENT else _MARKERS[(place - 1) % len(_MARKERS)]
-        width = 1.7 if id == COEFFICIENT else 1.0
-        axes.plot(at, middle, color=color, linewidth=width, marker=marker, markersize=2.8, zorder=3)
+        # The coefficient lies under the others, wide enough to be seen beneath them.
+        width, order = (2.6, 2.5) if id == COEFFICIENT else (1.0, 3.0)
+        (line,) = axes.plot(at, middle, color=color, marker=marker, markersize=2.8, zorder=order)
+        line.set_linewidth(width)
         everything += [*low, *high]
         name = "d(K)" if id == COEFFICIENT else label(atlas, id)
         bold = id == COEFFICIENT
