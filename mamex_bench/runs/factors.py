@@ -25,6 +25,15 @@ def split(row: Floats, counts: Sequence[int]) -> list[Floats]:
     return np.split(row, np.cumsum(counts)[:-1])
 
 
+def products(rows: Floats, counts: Sequence[int]) -> Floats:
+    """(J, sum m_i) -> (J, m_0, ..., m_{n-1}): the outer product of each row's parts, bit for bit
+    that of `model.profiles.outer`."""
+    joint: Floats = np.ones(rows.shape[0])
+    for own in np.split(rows, np.cumsum(counts)[:-1], axis=1):
+        joint = joint[..., None] * own.reshape(len(own), *(1,) * (joint.ndim - 1), -1)
+    return joint
+
+
 def encode(rows: Floats, counts: Sequence[int]) -> dict[str, Any]:
     """ratios (J, n) and errors (J, sum m_i) of rows (J, sum m_i); `decode` undoes it."""
     before = np.concatenate([np.ones((1, rows.shape[1])), rows[:-1]])
