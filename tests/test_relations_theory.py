@@ -33,6 +33,10 @@ def with_truth(instance, member):
     return Instance(other, instance.policies, ModelClass(models.transitions, member), instance.name)
 
 
+def needles(truth="none", arms=64):
+    return catalogue.make("needle", arms=arms, truth=truth, dummy_actions=1)
+
+
 # --- interactions ------------------------------------------------------------------------------
 
 
@@ -227,15 +231,15 @@ def test_estimation_is_below_the_coefficients_at_every_reference(family):
     small = reduced(catalogue.make(family), 2, 3)
     for member in range(small.hypothesis().size):
         moved = with_truth(small, member)
-        for name in ("estimation_below_coefficients", "estimation_ce_below_coefficients"):
-            found = check(moved, name, episodes=20)
+        for name in ("below_coefficients", "ce_below_coefficients", "below_draws"):
+            found = check(moved, f"estimation_{name}", episodes=20)
             assert found.outcome == "holds", str(found)
 
 
 def test_the_constant_is_that_of_many_arms(monkeypatch):
     # 1 - (1 + 2 gamma) / M against M / (8 gamma); the gamma of the grid at which they are closest.
     for M, gamma in ((16, 4), (64, 16)):
-        instance = catalogue.make("needle", arms=M, truth="none", dummy_actions=1)
+        instance = needles(arms=M)
         found = check(instance, "estimation_below_coefficients", episodes=20)
         assert found.outcome == "holds"
         assert found.left == pytest.approx((1 - (1 + 2 * gamma) / M,) * 2, abs=1e-9)
@@ -249,6 +253,34 @@ def test_the_constant_is_that_of_many_arms(monkeypatch):
     ):
         monkeypatch.setattr(_relation_decisions, "decoupled_estimation", planted)
         assert check(instance, "estimation_below_coefficients", episodes=20).outcome == "violated"
+
+
+def test_draws_decouple_a_needle_but_for_one_arm(monkeypatch):
+    # 1 - 1/M - 2 gamma/M against 1 - 2 gamma/M.
+    M, instance = 64, needles()
+    agents, (L, G) = complexity.decoupling(instance, 20).agents, (0.5, 0.0)
+    for gamma in (0.25, 4.0, 16.0):
+        bound = _relation_decisions.drawn_estimation(agents, L, G, gamma)
+        assert bound == pytest.approx(1.0 - 2.0 * gamma / M, abs=1e-3)
+    assert check(instance, "estimation_below_draws", episodes=20).outcome == "holds"
+    true = _relation_decisions._drawn
+    for planted in (
+        lambda agent, eta: true(agent, 1.1 * eta),
+        lambda agent, eta: 0.95 * true(agent, eta),
+    ):
+        monkeypatch.setattr(_relation_decisions, "_drawn", planted)
+        assert check(instance, "estimation_below_draws", episodes=20).outcome == "violated"
+
+
+def test_lost_welfare_is_shared_as_is_best():
+    agents = complexity.decoupling(needles(), 20).agents
+    bound = _relation_decisions.drawn_estimation
+    alone = bound(agents, 0.5, 0.0, 4.0)
+    # Never more than sqrt(2) G, and close to G^2 / (4 gamma') where that is small.
+    for G in (0.01, 0.3, 3.0):
+        extra = bound(agents, 0.5, G, 4.0) - alone
+        assert 0.0 < extra <= np.sqrt(2.0) * G
+    assert bound(agents, 0.0, 3.0, 4.0) == 0.0
 
 
 def test_an_infinite_coefficient_bounds_nothing():
@@ -293,10 +325,6 @@ def test_pure_decisions_are_not_bounded():
 
 
 # --- minimax regret ----------------------------------------------------------------------------
-
-
-def needles(truth="none"):
-    return catalogue.make("needle", arms=64, truth=truth, dummy_actions=1)
 
 
 @pytest.mark.parametrize("episodes", [1, 3, 8, 40])
@@ -421,7 +449,7 @@ def test_coverability_bounds_at_the_best_threshold():
 def test_single_models_and_policies_bound_the_coefficient():
     # The needle needs them all: M arms, M models, kappa = 2, against M / 2.
     M, K = 6, 400
-    instance = catalogue.make("needle", arms=M, truth="none", dummy_actions=1)
+    instance = needles(arms=M)
     subject = Subject(instance, K, 0.1, None, 1000)
     harmonic = (1.0 / np.arange(1, K)).sum()
     for side in (_relation_counts._policies, _relation_counts._models):

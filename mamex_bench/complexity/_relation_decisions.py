@@ -9,17 +9,23 @@ trajectories, U the values under Mbar), for every gamma, and for CCE and CE alik
 
     gamma dec_gamma(Mbar) <= (G + sum_i sqrt(2 L d_i))^2 / 4.
 
+Before V of the coefficient is bounded by d, and sharper where gamma is small: for all K, and
+gamma = L sum_i eta_i + gamma',
+
+    dec_gamma(Mbar) <= sum_i V_i((K - 1) / (2 eta_i)) / K + min(G^2 / (4 gamma'), sqrt(2) G).
+
 Statement and proof: theory/relations.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
+from mamex_bench.complexity._bracket import AgentBracket
 from mamex_bench.complexity._discrepancy import discrepancies
-from mamex_bench.complexity._relation import Ends, Relation, Subject
+from mamex_bench.complexity._relation import Ends, Relation, Subject, exactly
 from mamex_bench.complexity._residuals import finite_models
 from mamex_bench.complexity.decision_estimation import hellinger
 from mamex_bench.errors import NotApplicableError
@@ -33,6 +39,9 @@ DECOUPLED = (
     "K; L <= H' - 1/2 and G <= the range of the summed return: discrepancy over squared distance, "
     "lost welfare over distance"
 )
+# Shares of gamma that the eta_i take together, and lengths K.
+SHARES = (0.3, 0.5, 0.7, 0.85, 0.95, 1.0)
+LENGTHS = (100, 10_000, 1_000_000)
 PAGE = "theory/relations.md, section A"
 
 
@@ -80,6 +89,29 @@ def decoupled_estimation(coefficients: Iterable[float], L: float, G: float) -> f
     return float((G + roots.sum()) ** 2 / 4.0)
 
 
+def drawn_estimation(agents: Sequence[AgentBracket], L: float, G: float, gamma: float) -> float:
+    """The least of the second bound over a few ways to share gamma, at least one of them valid."""
+    roots = np.sqrt([agent.free[1] for agent in agents])
+    if L == 0.0:
+        return 0.0
+    if not np.isfinite(roots).all() or not roots.any():
+        roots = np.ones(len(agents))
+    etas = gamma * roots / (L * roots.sum())
+    return min(
+        sum(_drawn(agent, share * eta) for agent, eta in zip(agents, etas))
+        + min(G**2 / (4.0 * (1.0 - share) * gamma) if share < 1.0 else np.inf, np.sqrt(2.0) * G)
+        for share in SHARES
+    )
+
+
+def _drawn(agent: AgentBracket, eta: float) -> float:
+    """V((K - 1) / (2 eta)) / K, the least over some K; E serves too."""
+    if agent.largest_error <= 0.0 or eta <= 0.0:
+        return agent.largest_error
+    drawn = (agent.upper_value((K - 1) / (2.0 * eta), K) / K for K in LENGTHS)
+    return min(agent.largest_error, *drawn)
+
+
 def estimation(subject: Subject, form: str = "offset", concept: str = "cce") -> Ends:
     """The coefficient at the truth, gamma = 1 or eps = 1/2, which are the measure's defaults."""
     return subject.ends("decision_estimation", form=form, concept=concept, reference="truth")
@@ -92,29 +124,43 @@ def _constrained(subject: Subject) -> tuple[Ends, Ends]:
     return estimation(subject, "constrained"), (low, high)
 
 
+def _constants(subject: Subject) -> tuple[float, float]:
+    finite_models(subject.instance, subject.hypotheses, "this bound")
+    return constants(subject.instance, subject.hypotheses)
+
+
 def _decoupled(subject: Subject) -> Ends:
     """Ends of the bound of gamma dec_gamma."""
-    finite_models(subject.instance, subject.hypotheses, "this bound")
+    L, G = _constants(subject)
     free = [agent.free for agent in subject.bracket.agents]
     if not np.isfinite([high for _, high in free]).all():
         raise NotApplicableError(
             f"the decoupling coefficient of {subject.instance.name!r} is infinite: it bounds "
             "nothing"
         )
-    L, G = constants(subject.instance, subject.hypotheses)
     low, high = (decoupled_estimation(ends, L, G) for ends in zip(*free))
     return low, high
 
 
-def _cce(subject: Subject) -> tuple[Ends, Ends]:
-    low, high = _decoupled(subject)
-    found = [(estimation(subject), 1.0)]
+def _tightest(subject: Subject, bound: Callable[[float], Ends]) -> tuple[Ends, Ends]:
+    """dec_gamma and its bound at the gamma where they are closest, relatively."""
+    found = [(estimation(subject), bound(1.0))]
     for gamma in GAMMAS:
         options = {"form": "offset", "concept": "cce", "reference": "truth", "gamma": gamma}
-        found.append((subject.ends("decision_estimation", **options), gamma))
-    # The gamma at which the bound is tightest; rounding decides nothing.
-    left, gamma = max(found, key=lambda each: round(each[1] * each[0][1], 9))
-    return left, (low / gamma, high / gamma)
+        found.append((subject.ends("decision_estimation", **options), bound(gamma)))
+    # Rounding decides nothing.
+    return max(found, key=lambda each: round(each[0][1] / max(each[1][0], 1e-12), 9))
+
+
+def _free(subject: Subject) -> tuple[Ends, Ends]:
+    low, high = _decoupled(subject)
+    return _tightest(subject, lambda gamma: (low / gamma, high / gamma))
+
+
+def _draws(subject: Subject) -> tuple[Ends, Ends]:
+    L, G = _constants(subject)
+    agents = subject.bracket.agents
+    return _tightest(subject, lambda gamma: exactly(drawn_estimation(agents, L, G, gamma)))
 
 
 DECISIONS: tuple[Relation, ...] = (
@@ -124,7 +170,16 @@ DECISIONS: tuple[Relation, ...] = (
         f"{DECOUPLED}; at the gamma where it is tightest",
         PAGE,
         "proved",
-        _cce,
+        _free,
+    ),
+    Relation(
+        "estimation_below_draws",
+        "decision_estimation(offset, cce)",
+        "sum_i V_i((K - 1) / (2 eta_i)) / K + min(G^2 / (4 gamma'), sqrt(2) G), gamma = "
+        "L sum_i eta_i + gamma', V_i certified, K up to 1e6; at the gamma where it is tightest",
+        PAGE,
+        "proved",
+        _draws,
     ),
     Relation(
         "estimation_ce_below_coefficients",

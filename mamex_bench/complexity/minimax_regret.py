@@ -81,7 +81,7 @@ def measure(
         members = [members[k] for k in np.linspace(0, len(members) - 1, most).astype(int)]
     # Regret grows with the episodes, and in the first nothing is known.
     best = Floor(max(blind.lower, 0.0), 0.0, blind.lower, None)
-    for member in members if B > 0.0 else ():
+    for member in members if blind.upper > TOLERANCE else ():
         kernel = plain.dense.transition if member is None else models.transitions[member]
         found = _floor(game, hellinger(plain, hypotheses, kernel), B, K)
         best = max(best, found._replace(reference=member), key=lambda each: each.value)
