@@ -68,7 +68,7 @@ local function finish_table(tbl, div)
     share_width(tbl)
     rules = rules .. "#set text(size: 6.6pt)\n#set table(inset: (x: 2.5pt, y: 3pt))\n"
   end
-  if rows <= 14 then
+  if rows <= 20 then
     rules = rules .. "#show figure.where(kind: table): set block(breakable: false)\n"
   end
   return { pandoc.RawBlock("typst", rules), tbl, pandoc.RawBlock("typst", "]") }

@@ -126,7 +126,12 @@ def test_tables_and_figures_lie_beside_the_report(results: Results, written: Pat
     assert (
         names == {path.stem for path in (written / "tables").glob("*.md")} == set(document.tables)
     )
-    assert {path.stem for path in (written / "figures").glob("*.pdf")} == set(document.figures)
+    for suffix in ("pdf", "tex"):
+        found = {path.stem for path in (written / "figures").glob(f"*.{suffix}")}
+        assert found == set(document.figures)
+    source = (written / "figures" / "regret-lock-cce.tex").read_text("utf-8")
+    assert r"\includegraphics[width=\textwidth]{regret-lock-cce.pdf}" in source
+    assert r"10 \% to 90 \% quantile over seeds" in source
     assert not list(written.rglob("tmp*"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mamex_bench.reporting import champions
 from mamex_bench.reporting.contests import Contest, counted
 from mamex_bench.reporting.wording import MARKOV_MARK, concept, count
 from mamex_bench.runs.results import Cell, InstanceRecord
@@ -138,24 +139,23 @@ def standing(found: Sequence[Contest]) -> str:
     """Caption of `standing_figures.standing`."""
     return (
         f"Regret at the last episode {counted(found)}: signed sum over agents, mean over "
-        f"{seeds(_cells(found))} and 95 % bootstrap interval: every MAMEX (filled) and the best "
-        "learner of each other kind (open), once among all and once among those that are not "
-        "tuned. In episodes as bad as possible: each is worth u = n R_true, so that the greatest K "
-        "is the right edge and less than one bad episode lies left of the line at 1; at or below "
-        "0.1 is drawn at the left edge. Named: the least of all, and how many others are level "
-        "with it, that is by less than one bad episode or with zero in the 95 % interval of the "
-        "difference."
+        f"{seeds(_cells(found))} and 95 % bootstrap interval: {_mamex(found)[0]}the best learner "
+        "of each kind (open), once among all and once among those that are not tuned. In episodes "
+        "as bad as possible: each is worth u = n R_true, so that the greatest K is the right edge "
+        "and less than one bad episode lies left of the line at 1; at or below 0.1 is drawn at "
+        "the left edge. Named: the least of all, and how many others are level with it, that is "
+        "by less than one bad episode or with zero in the 95 % interval of the difference."
     )
 
 
 def growth(found: Sequence[Contest]) -> str:
     """Caption of `standing_figures.growth`."""
+    names = ", ".join(dict.fromkeys(concept(each.concept) for each in found))
     return (
-        f"{', '.join(dict.fromkeys(concept(each.concept) for each in found))}: cumulative regret "
-        f"{counted(found)}: signed sum over agents in "
-        "episodes as bad as possible, of every MAMEX and of the learner of each other kind whose "
-        f"mean is least at the last episode. Line: median over {seeds(_cells(found))}, band: 10 % "
-        "to 90 % quantile; grey: the trivial bound. At or below 0.1 is drawn on the lowest line."
+        f"{names}: cumulative regret {counted(found)}: signed sum over agents in episodes as bad "
+        f"as possible, of {_mamex(found)[1]}the learner of each kind whose mean is least at the "
+        f"last episode. Line: median over {seeds(_cells(found))}, band: 10 % to 90 % quantile; "
+        "grey: the trivial bound. At or below 0.1 is drawn on the lowest line."
     )
 
 
@@ -177,8 +177,15 @@ def profiles(found: Sequence[Contest]) -> str:
         f"the share of them on which a learner’s regret {where} is within a factor τ of the least "
         "one, both shifted by the regret of one episode as bad as possible. At τ = 1: how often it "
         "is first. A learner that does not apply to an instance never gets within any factor of "
-        "it. MAMEX stands in every panel."
+        f"it.{_mamex(found)[2]}"
     )
+
+
+def _mamex(found: Sequence[Contest]) -> tuple[str, str, str]:
+    """Words about MAMEX for three captions, empty where it takes no part."""
+    if not any(champions.mamex(contest) for contest in found):
+        return "", "", ""
+    return "every MAMEX (filled) and ", "every MAMEX and of ", " MAMEX stands in every panel."
 
 
 def _cells(found: Sequence[Contest]) -> list[Cell]:

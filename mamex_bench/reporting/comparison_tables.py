@@ -14,6 +14,7 @@ from mamex_bench.reporting.wording import (
     FIXED,
     concept,
     interval,
+    learner,
     learner_label,
     number,
     unbroken,
@@ -39,13 +40,15 @@ def winners(found: Sequence[Contest]) -> Table:
                 *_of_base(contest, base),
             )
         )
+    ids = [contest.cells[contest.base].learner for contest in found if contest.base is not None]
+    own = learner(ids[0]) if ids else "MAMEX"
     return Table(
         slug="comparison-winners",
         caption="Who wins where, among learners that play mixtures over the policy class: the "
         "least mean regret inside it at the last episode, signed sum over agents, with its 95 % "
         "bootstrap interval, and the learners that are level with it (each interval by itself at "
-        "95 %). Then MAMEX: its rank among the learners compared, with its bootstrap interval, and "
-        "its regret less that of the best other learner (negative: MAMEX is better).",
+        f"95 %). Then {own}: its rank among the learners compared, with its bootstrap interval, "
+        "and its regret less that of the best other learner (negative: the former is better).",
         header=(
             "instance",
             "concept",
@@ -53,8 +56,8 @@ def winners(found: Sequence[Contest]) -> Table:
             "least regret",
             "its regret",
             "level with it",
-            "MAMEX: rank",
-            "MAMEX less best other",
+            f"{own}: rank",
+            f"{own} less best other",
         ),
         align="llrlrlrr",
         rows=tuple(rows),

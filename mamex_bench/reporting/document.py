@@ -48,7 +48,11 @@ def write_report(
 def write_report_from(
     results: Results, output_dir: str | os.PathLike[str], formats: Sequence[str] = FORMATS
 ) -> list[Path]:
-    """Write report.html, report.pdf, tables/*.{md,tex} and figures/*.pdf.
+    """Write report.html, report.pdf, tables/*.{md,tex} and figures/*.{pdf,tex}.
+
+    Each figure's own file is a vector drawing 7 inches wide, the two columns of a paper, with
+    letters of 7 points or more; the functions of `reporting.figures` draw one column as well, with
+    `width=style.ONE_COLUMN`.
 
     Args:
         results: with verdicts, if claims were judged; incomplete results are shown as such.

@@ -93,7 +93,10 @@ def measured(results: Results, cells: Sequence[Cell], promise: Guarantee) -> str
                 slopes.append(slope)
     if not slopes:
         return "–"
-    texts = [f"{each + 0.0:.2f}".replace("-", "−") for each in (np.median(slopes), *_ends(slopes))]
+    texts = [
+        f"{round(each, 2) + 0.0:.2f}".replace("-", "−")
+        for each in (np.median(slopes), *_ends(slopes))
+    ]
     return f"{texts[0]} [{texts[1]},{FIXED}{texts[2]}]" if len(slopes) > 1 else texts[0]
 
 

@@ -20,7 +20,7 @@ from mamex_bench import content
 from mamex_bench.errors import InputError
 from mamex_bench.reporting import render, style
 from mamex_bench.reporting.table import Formula, Table, entry_markdown
-from mamex_bench.reporting.wording import markdown
+from mamex_bench.reporting.wording import latex, markdown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,6 +40,20 @@ class Illustration:
         caption = markdown(self.caption)
         return f"![{caption}](figures/{self.slug}){{#fig:{self.slug} width=100%}}\n"
 
+    def to_latex(self) -> str:
+        """A figure across two columns that includes the vector file beside it."""
+        return "\n".join(
+            [
+                r"\begin{figure*}",
+                r"  \centering",
+                rf"  \includegraphics[width=\textwidth]{{{self.slug}.pdf}}",
+                rf"  \caption{{{latex(self.caption)}}}",
+                rf"  \label{{fig:{self.slug}}}",
+                r"\end{figure*}",
+                "",
+            ]
+        )
+
 
 class Page(ABC):
     """Tables and figures by slug, and the Markdown that orders them."""
@@ -55,7 +69,7 @@ class Page(ABC):
     def write(
         self, name: str, output_dir: str | os.PathLike[str], formats: Sequence[str]
     ) -> list[Path]:
-        """Write name.html, name.pdf, tables/*.{md,tex} and figures/*.pdf.
+        """Write name.html, name.pdf, tables/*.{md,tex} and figures/*.{pdf,tex}.
 
         The directory is made when missing; files of the same names are replaced one by one, each
         only when its successor is complete. Returns the paths, documents first.
@@ -71,6 +85,9 @@ class Page(ABC):
                 written.append(_put(target / f"{name}.pdf", self.pdf(work)))
             for path in sorted((work / "figures").glob("*.pdf")):
                 written.append(_put(target / "figures" / path.name, path.read_bytes()))
+        for figure in self.figures.values():
+            path = target / "figures" / f"{figure.slug}.tex"
+            written.append(_put(path, figure.to_latex().encode()))
         for table in self.tables.values():
             for suffix, text in ((".md", table.to_markdown()), (".tex", table.to_latex())):
                 written.append(_put(target / "tables" / f"{table.slug}{suffix}", text.encode()))
