@@ -280,7 +280,11 @@ def test_lost_welfare_is_shared_as_is_best():
     for G in (0.01, 0.3, 3.0):
         extra = bound(agents, 0.5, G, 4.0) - alone
         assert 0.0 < extra <= np.sqrt(2.0) * G
-    assert bound(agents, 0.0, 3.0, 4.0) == 0.0
+    # Where no step is heard errors count in full.
+    assert bound(agents, 0.0, 0.5, 4.0) == pytest.approx(1.0 + 0.25 / 16.0)
+    found = check(catalogue.make("blind_step"), "estimation_below_draws", episodes=20)
+    assert found.outcome == "holds"
+    assert found.left[0] > 0.1
 
 
 def test_an_infinite_coefficient_bounds_nothing():

@@ -91,9 +91,11 @@ def decoupled_estimation(coefficients: Iterable[float], L: float, G: float) -> f
 
 def drawn_estimation(agents: Sequence[AgentBracket], L: float, G: float, gamma: float) -> float:
     """The least of the second bound over a few ways to share gamma, at least one of them valid."""
-    roots = np.sqrt([agent.free[1] for agent in agents])
     if L == 0.0:
-        return 0.0
+        # Nothing is seen, or all steps that tell are left out: any eta will do.
+        told = min(G**2 / (4.0 * gamma), np.sqrt(2.0) * G)
+        return float(sum(agent.largest_error for agent in agents) + told)
+    roots = np.sqrt([agent.free[1] for agent in agents])
     if not np.isfinite(roots).all() or not roots.any():
         roots = np.ones(len(agents))
     etas = gamma * roots / (L * roots.sum())
