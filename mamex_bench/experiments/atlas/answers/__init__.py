@@ -21,6 +21,7 @@ from mamex_bench.experiments.atlas.answers.correlations import (
 from mamex_bench.experiments.atlas.answers.curves import (
     FLAT,
     GROWS,
+    ROUNDING,
     Curve,
     curve,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "FLAT",
     "GROWS",
     "OUTCOMES",
+    "ROUNDING",
     "Correlation",
     "Curve",
     "Ratio",

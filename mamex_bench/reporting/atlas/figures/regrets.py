@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 WIDTH = style.TWO_COLUMNS
+TALLEST = 8.4  # inches, so that the caption is on the page too
 
 
 def regret(atlas: Atlas) -> Figure:
@@ -30,8 +31,9 @@ def regret(atlas: Atlas) -> Figure:
     with style.paper_style():
         from matplotlib.figure import Figure as NewFigure
 
-        tall, above, left, between = 1.2, 0.64, 0.62, 0.3
-        height = len(rows) * (tall + above) + 0.42
+        above, below, left, between = 0.6, 0.42, 0.62, 0.3
+        tall = min(1.2, (TALLEST - below) / len(rows) - above)
+        height = len(rows) * (tall + above) + below
         figure = NewFigure(figsize=(WIDTH, height))
         inner = (WIDTH - left - 0.1 - between * (columns - 1)) / columns
         for line, own in enumerate(rows):

@@ -44,11 +44,11 @@ def correlations(atlas: Atlas) -> Table:
         "Measures, the coefficient among them, are not divided by anything, but for the explicit "
         "regret bound, which is divided by R_true. ρ: Spearman’s, at the middles of intervals. "
         "τ: of pairs of games whose regrets differ, the share that the measure orders as regret "
-        "does minus the share that it orders the other way. Held by: these very games, every "
-        "choice of values between certified ends; then families resampled whole, 95 % percentile "
-        "intervals corrected for their number. Beside it the coefficient’s τ on the same games, "
-        "and the difference, the coefficient’s minus the measure’s; over families, the intervals "
-        "of all differences hold together at 95 %.",
+        "does minus the share that it orders the other way. Here: on these very games, whatever "
+        "the values between certified ends. Families: for families that might have been others, "
+        "which are resampled whole (percentile intervals, 95 %, corrected for the number of "
+        "families). The difference is the coefficient’s τ on the same games minus the measure’s; "
+        "over families, the intervals of all differences hold together at 95 %.",
         (
             "measure",
             "games",
@@ -69,7 +69,7 @@ def regrets(atlas: Atlas) -> Table:
     """Measured regret of every game."""
     rows = []
     for row in answers.regret_rows(atlas):
-        values = row.regret
+        values = [value if abs(value) > answers.ROUNDING else 0.0 for value in row.regret]
         rows.append(
             (
                 row.label,
