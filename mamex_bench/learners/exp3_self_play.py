@@ -41,7 +41,7 @@ from mamex_bench.learners._zero_sum import constant_sum
 from mamex_bench.model._arrays import Floats
 from mamex_bench.model.game import Trajectory
 from mamex_bench.model.instance import Instance
-from mamex_bench.model.profiles import ClassProfile, Profile
+from mamex_bench.model.profiles import ClassProfile, Profile, outer
 from mamex_bench.model.simulator import Simulator
 
 GUARANTEE = Guarantee(
@@ -88,7 +88,7 @@ class Exp3SelfPlay(PolicyGame):
     def choose(self) -> Profile:
         if self._profile is None:
             kernel.mix(self.losses, self.counts, self.rates, FLOOR, self.swap, self._own)
-            self._profile = self._product(self._own.copy())
+            (self._profile,) = self._products(self._own[None].copy())
         return self._profile
 
     def observe(self, trajectory: Trajectory) -> None:
@@ -132,7 +132,7 @@ class Exp3SelfPlay(PolicyGame):
             new = np.append(True, (mixtures[1:] != mixtures[:-1]).any(axis=1))
             starts = np.flatnonzero(new)
             counts = np.diff(np.append(starts, rows.shape[0]))
-            played += [(self._product(mixtures[k]), int(c)) for k, c in zip(starts, counts)]
+            played += zip(self._products(mixtures[starts]), counts.tolist())
         self.episode += draws.shape[0]
         self._profile = None
         return played
@@ -141,9 +141,14 @@ class Exp3SelfPlay(PolicyGame):
         """No equilibrium is ever solved."""
         return {"solves": 0.0, "solve_seconds": 0.0}
 
-    def _product(self, own: Floats) -> ClassProfile:
-        factors = np.split(own, np.cumsum(self.counts)[:-1])
-        return ClassProfile.product(self.instance.policies, factors, self.concept)
+    def _products(self, mixtures: Floats) -> list[ClassProfile]:
+        """Of the agents' mixtures (B, sum m_i), one profile for each row."""
+        policies = self.instance.policies
+        factors = np.split(mixtures, np.cumsum(self.counts)[:-1], axis=1)
+        return [
+            ClassProfile.trusted_product(policies, joint, tuple(own), self.concept)
+            for joint, *own in zip(outer(factors), *factors)
+        ]
 
 
 def make(instance: Instance, *, concept: str, episodes: int) -> Exp3SelfPlay:

@@ -61,6 +61,18 @@ class ClassProfile:
         object.__setattr__(profile, "factors", own)
         return profile
 
+    @classmethod
+    def trusted_product(
+        cls, policies: PurePolicies, distribution: Floats, factors: tuple[Floats, ...], concept: str
+    ) -> ClassProfile:
+        """Without copy or check, of arrays that no one will change: `outer` of the factors."""
+        profile = object.__new__(cls)
+        object.__setattr__(profile, "policies", policies)
+        object.__setattr__(profile, "distribution", frozen(distribution))
+        object.__setattr__(profile, "concept", concept)
+        object.__setattr__(profile, "factors", factors)
+        return profile
+
     @cached_property
     def cumulative(self) -> Floats:
         """(M,): inverse-transform table over joint policies in C order."""
@@ -201,8 +213,12 @@ Profile = ClassProfile | MarkovProfile
 
 
 def outer(factors: Sequence[Floats]) -> Floats:
-    """(m_0, ..., m_{n-1}): x(v_0, ..., v_{n-1}) = prod_i factors_i(v_i), agent 0 first."""
-    x: Floats = np.ones(())
+    """x(v_0, ..., v_{n-1}) = prod_i factors_i(v_i), agent 0 first.
+
+    factors (..., m_i), result (..., m_0, ..., m_{n-1}); the axes in front are gone through.
+    """
+    x: Floats = np.ones(factors[0].shape[:-1])
     for own in factors:
-        x = np.multiply.outer(x, own)
+        front = own.shape[:-1]
+        x = x[..., None] * own.reshape(*front, *(1,) * (x.ndim - len(front)), own.shape[-1])
     return x

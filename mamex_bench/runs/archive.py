@@ -76,7 +76,7 @@ class Archive:
             part, B = slice(starts[0], starts[-1]), starts.size - 1
             rows = np.zeros((B, self.width))
             rows[np.repeat(np.arange(B), np.diff(starts)), self.cells[part]] = self.weights[part]
-            full = factors.products(rows, self.shape) if self.products else rows
+            full = outer(factors.split(rows, self.shape)) if self.products else rows
             yield full.reshape(B, *self.shape)
 
     def profile(self, row: int, policies: PurePolicies) -> Profile:

@@ -20,25 +20,16 @@ from mamex_bench.model._arrays import Floats
 Words = NDArray[np.int64]
 
 
-def split(row: Floats, counts: Sequence[int]) -> list[Floats]:
-    """(sum m_i,) -> n arrays (m_i,)."""
-    return np.split(row, np.cumsum(counts)[:-1])
-
-
-def products(rows: Floats, counts: Sequence[int]) -> Floats:
-    """(J, sum m_i) -> (J, m_0, ..., m_{n-1}): the outer product of each row's parts, bit for bit
-    that of `model.profiles.outer`."""
-    joint: Floats = np.ones(rows.shape[0])
-    for own in np.split(rows, np.cumsum(counts)[:-1], axis=1):
-        joint = joint[..., None] * own.reshape(len(own), *(1,) * (joint.ndim - 1), -1)
-    return joint
+def split(rows: Floats, counts: Sequence[int]) -> list[Floats]:
+    """(..., sum m_i) -> n arrays (..., m_i)."""
+    return np.split(rows, np.cumsum(counts)[:-1], axis=-1)
 
 
 def encode(rows: Floats, counts: Sequence[int]) -> dict[str, Any]:
     """ratios (J, n) and errors (J, sum m_i) of rows (J, sum m_i); `decode` undoes it."""
     before = np.concatenate([np.ones((1, rows.shape[1])), rows[:-1]])
     with np.errstate(all="ignore"):
-        quotients = np.split(rows / before, np.cumsum(counts)[:-1], axis=1)
+        quotients = split(rows / before, counts)
     ratios = np.stack([np.sort(own)[:, own.shape[1] // 2] for own in quotients], axis=1)
     ratios = np.where(np.isfinite(ratios), ratios, 1.0)
     errors = _words(rows) - _predicted(before, ratios, counts)
