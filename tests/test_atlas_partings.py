@@ -70,6 +70,18 @@ def test_zeros_of_a_grid_or_at_a_scale_part_nothing(spec: MeasureSpec, reason: s
         assert len(answers.separations(planted([], atlas.sweeps), "other")) == 1
 
 
+def test_what_is_proved_is_said_at_the_truth_alone() -> None:
+    flat = sweep("s", [1, 2], [(1.0, 1.0)] * 2, [(1.0, 1.0)] * 2)
+    for options, words_ in (
+        ({"reference": "truth"}, "That it cannot grow alone is proved"),
+        ({"reference": "members"}, "It is the largest over references"),
+        ({}, "It is the largest over references"),
+    ):
+        text = words.separation(planted([], [flat], replace(GRID, options=options)), "other")
+        assert words_ in text
+    assert "proved" not in words.separation(planted([], [flat]), "other")
+
+
 def test_what_is_zero_at_every_gamma_is_zero() -> None:
     grows, at = [(1.0, 1.0), (2.0, 2.0), (4.0, 4.0)], [1, 2, 4]
     own = sweep("s", at, grows, [(0.0, 0.0)] * 3)

@@ -19,14 +19,15 @@ def separation(atlas: Atlas, measure: str) -> str:
     name = article(label(atlas, measure))
     if not tried:
         return f"No sweep measures {name}."
-    doubtful = f"{_doubtful(atlas, measure, 'zero')} {_doubtful(atlas, measure, 'end')}"
+    parts = [_doubtful(atlas, measure, "zero"), _doubtful(atlas, measure, "end")]
+    rest = " ".join(part for part in (*parts, _proved(atlas, measure)) if part)
     if not found:
         text = (
             f"None of {count(tried, 'sweep')} certainly parts the coefficient from {name}: along "
             f"none does one certainly grow by a factor of {number(answers.GROWS, 1)} while the "
             f"other certainly stays within {number(answers.FLAT)} or falls."
         )
-        return f"{text} {doubtful.strip()}".strip()
+        return f"{text} {rest}".strip()
     here = [each for each in found if each.growing.measure == COEFFICIENT]
     there = [each for each in found if each.growing.measure != COEFFICIENT]
     text = (
@@ -34,7 +35,24 @@ def separation(atlas: Atlas, measure: str) -> str:
         f"while {name} does not, and {number(len(there))} the other way round. "
     )
     text += " ".join(parted(atlas, _clearest(each)) for each in (here, there) if each)
-    return f"{text} {doubtful.strip()}".strip()
+    return f"{text} {rest}".strip()
+
+
+def _proved(atlas: Atlas, measure: str) -> str:
+    """What theory says of the other direction: theory/relations.md, section A."""
+    spec = atlas.plan.measure(measure)
+    if spec.name != "decision_estimation":
+        return ""
+    if spec.options.get("reference", "members") != "truth":
+        return (
+            "It is the largest over references: what is proved at each of them speaks of the "
+            "coefficient with that reference for the truth."
+        )
+    return (
+        "That it cannot grow alone is proved, up to what welfare is worth: at every γ, γ times it "
+        "is at most (G + Σ √(2 L d_i))² / 4, d_i the coefficient of agent i without K, L and G "
+        "as in the theory of relations."
+    )
 
 
 def _doubtful(atlas: Atlas, measure: str, doubt: str) -> str:
