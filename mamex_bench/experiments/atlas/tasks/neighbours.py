@@ -137,5 +137,5 @@ def relations(
 
 
 def _is_program(relation: complexity.Relation) -> bool:
-    """Whether both sides are decision-estimation coefficients."""
+    """Whether its left side is a decision-estimation coefficient."""
     return relation.left.startswith("decision_estimation")
