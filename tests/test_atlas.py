@@ -206,6 +206,20 @@ def test_an_answer_rests_on_its_own_sources_alone() -> None:
     assert "decoupling.py" in files("complexity._bracket")  # its kernels
 
 
+def test_what_is_for_readers_alone_recomputes_nothing(tmp_path: Path) -> None:
+    def version(text: str) -> str:
+        path = tmp_path / "measure.py"
+        path.write_text(text)
+        for each in (sources._tree, sources._meaning, sources.version):
+            each.cache_clear()
+        return sources.version((str(path),), ())
+
+    first = version('"""One."""\ndef f(x):\n    """Two."""\n    return x + 1\n')
+    assert version("# Three.\ndef f(x):\n    return (x\n        + 1)\n") == first
+    assert version('"""One."""\ndef f(x):\n    """Two."""\n    return x + 2\n') != first
+    assert version('"""One."""\ndef g(x):\n    """Two."""\n    return x + 1\n') != first
+
+
 def test_worker_processes_measure_the_same() -> None:
     text = '[[measure]]\nid = "coverability"\n[[game]]\nid = "lock"\nfamily = "combination_lock"\n'
     plan = parse_plan(text + "parameters = { length = 2 }", "m", "m")

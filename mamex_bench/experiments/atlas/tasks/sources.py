@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import sys
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +18,10 @@ PACKAGE = Path(__file__).parents[3]
 
 @cache
 def version(files: tuple[str, ...], roots: tuple[str, ...]) -> str:
-    """Hash of numpy's version, of these files, of these modules and all that they import."""
+    """Hash of these files, of these modules and all that they import, of numpy and of Python.
+
+    Of a file its syntax tree counts: comments, docstrings and lines' lengths decide nothing.
+    """
     found = set(map(Path, files))
     waiting = [path for root in roots for path in _files(f"{PACKAGE.name}.{root}")]
     while waiting:
@@ -25,10 +29,28 @@ def version(files: tuple[str, ...], roots: tuple[str, ...]) -> str:
         if path not in found:
             found.add(path)
             waiting += _imports(path) - found
-    digest = hashlib.sha256(np.__version__.encode())
+    digest = hashlib.sha256(f"{np.__version__} {sys.version_info[:2]}".encode())
     for path in sorted(found):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+        digest.update(path.name.encode() + b"\0" + _meaning(path))
     return digest.hexdigest()
+
+
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def _meaning(path: Path) -> bytes:
+    """Hash of a file without what is for readers alone."""
+    return hashlib.sha256(ast.dump(_Undocumented().visit(_tree(path))).encode()).digest()
+
+
+class _Undocumented(ast.NodeTransformer):
+    """Drops statements that are a constant: docstrings, and whatever else has no effect."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
+        return None if isinstance(node.value, ast.Constant) else node
 
 
 def measure_roots() -> list[str]:
@@ -39,7 +61,7 @@ def measure_roots() -> list[str]:
 @cache
 def _imports(path: Path) -> frozenset[Path]:
     found: set[Path] = set()
-    waiting: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    waiting: list[ast.AST] = [_tree(path)]
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
