@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from importlib import import_module
 
 import numpy as np
@@ -21,12 +22,11 @@ from mamex_bench.kernels.evidence import IMPOSSIBLE
 from mamex_bench.kernels.explore import record_one
 from mamex_bench.learners._base import FusedLearner
 from mamex_bench.learners._optimistic_planning import (
-    Confidence,
     OptimisticValueIteration,
     log_factor,
 )
+from mamex_bench.learners._tuned import tuned_confidence
 from mamex_bench.learners.optimistic_vi import theorem_confidence
-from mamex_bench.learners.optimistic_vi_tuned import tuned_confidence
 from mamex_bench.model.evaluation import dense
 from mamex_bench.model.simulator import Simulator
 from mamex_bench.reference.regularised_payoffs import regularised_payoffs
@@ -121,10 +121,11 @@ def test_plans_are_those_of_the_dense_form(
     if constants == "theorem":
         own = theorem_confidence(game, iota)
     else:
-        own = tuned_confidence(game, 0.05, iota)
+        own = tuned_confidence(game, 0.25, iota)
     wide = [np.stack([padded(game, a) for a in array]) for array in (own.ceiling, own.floor)]
     n, A = game.agents, game.actions
-    broad = Confidence(*(array.reshape(n, -1, A) for array in wide), own.bonus)
+    ceiling, floor = (array.reshape(n, -1, A) for array in wide)
+    broad = dataclasses.replace(own, ceiling=ceiling, floor=floor)
     growth = 1.25 if constants == "lazy" else 1.0
     a = OptimisticValueIteration(layered, concept, K, "layered", own, growth)
     b = OptimisticValueIteration(full, concept, K, "dense", broad, growth)

@@ -238,7 +238,7 @@ def test_nash_vi_equals_the_slow_twin(concept: str, tuned: bool) -> None:
         tops = [sum(float(reward[g].max()) for g in range(h + 1, H)) for h in range(H)]
         bottoms = [sum(float(reward[g].min()) for g in range(h + 1, H)) for h in range(H)]
         bounds = tuple(reward + np.array(ends)[:, None, None] for ends in (tops, bottoms))
-        constants = (0.15, 0.15, 0.15**2 * np.array(left))
+        constants = (0.25, 0.25, 0.25**2 * np.array(left))
     else:
         iota = np.log(4 * (S + 1) * H * S * A * K / 0.05)
         top = np.broadcast_to((H - later)[:, None, None], reward.shape).astype(float)
@@ -589,6 +589,47 @@ def test_means_of_random_rewards_are_those_of_the_episodes() -> None:
     np.testing.assert_array_equal(learner._data.paid, sums)
     top = learner._plan.high.max()
     assert top <= 2.0  # nothing but [0, 1] per step is known
+
+
+def test_widths_know_the_noise_of_rewards() -> None:
+    """At the last step nothing else is unknown: c standard errors of a mean, and c^2 / t."""
+    game, K = random_rewards(3), 200
+    learner = make("optimistic_vi_tuned", instance_of(game), "cce", K)
+    simulator, rng = Simulator(game), np.random.default_rng(1)
+    for _ in range(K):
+        table = rng.integers(4, size=(2, 2))
+        learner.observe(simulator.play(table, rng.random(simulator.uniforms)))
+    learner.choose()
+    data, plan, c = learner._data, learner._plan, 0.25 * np.sqrt(np.log(4 * 4 * K / 0.05))
+    visits = data.visits[2:, None, :]
+    mean = data.paid[2:] / visits
+    width = c * np.sqrt(mean * (1.0 - mean) / visits) + c**2 / visits
+    np.testing.assert_allclose(plan.high[2:], np.minimum(mean + width, 1.0), atol=1e-12)
+    np.testing.assert_allclose(plan.low[2:], np.maximum(mean - width, 0.0), atol=1e-12)
+    assert (plan.high[2:] < 1.0).any()
+
+
+def test_no_run_is_stuck_that_a_width_blind_to_noise_leaves_stuck() -> None:
+    """Four arms that pay 0 or 1: below half a standard error bad luck at first is never mended."""
+    reward = np.array([0.2, 0.4, 0.6, 0.8])[None, None, None]
+    game = mb.MarkovGame(np.ones((1, 1, 4, 1)), reward, (4,), random_rewards=True)
+    instance, K = instance_of(game), 2_000
+
+    def mean_gap(blind: bool) -> float:
+        gaps = []
+        for seed in range(40):
+            learner = make("optimistic_vi_tuned", instance, "nash", K)
+            if blind:
+                root = 0.05 * np.sqrt(planning.log_factor(game, K, 0.05))
+                width = learner._problem.width._replace(
+                    root=np.full((1, 1), root), linear=np.zeros((1, 1)), deviation=0.0
+                )
+                learner._problem = learner._problem._replace(width=width)
+            gaps.append(mb.run(instance, learner, K, seed=seed).gaps[-1].max())
+        return float(np.mean(gaps))
+
+    assert mean_gap(blind=False) <= 0.02
+    assert mean_gap(blind=True) > 0.06
 
 
 # --- what does not apply, and what is promised ---

@@ -1,103 +1,324 @@
-"""Value-targeted regression over a finite class of models: how well each predicts each target.
+"""Value-targeted regression over a finite class of models: which targets the data still allow.
 
-For value functions W_f, one for each of F targets, and models P_g,
+A target is a value function W_f, one for each of F models P_g. With
 
-    losses[h, f, g] = sum over visits at step h of (P_g W_f (x, a) - W_f(x'))^2.
+    losses[f, h, g] = sum over visits at step h of (P_g W_f (x, a) - W_f(x'))^2,
+    excess[f] = max_h { losses[f, h, f] - min_g losses[f, h, g] - beta_h },
 
-Rewards that are known cancel from Bellman errors r + P_g W_f - (r + W_f(x')).
+f is in the confidence set when its excess is at most 0. Rewards that are known cancel from Bellman
+errors r + P_g W_f - (r + W_f(x')), and nothing follows the last step.
+
+What is wanted is the member of greatest worth, so only models of greater worth must be shown to be
+outside. For that one witness will do, a step h and a rival g: losses[f, h, f] - losses[f, h, g] -
+beta_h > 0 bounds the excess from below, and takes one difference of two squares per episode to keep
+up to date. All losses of f are computed only when its witness fails.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mamex_bench.kernels._jit import jit
 from mamex_bench.kernels.layers import Layers, position
+from mamex_bench.kernels.plans import play
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+TIE = 1e-12
+CLEAR = 1e-9  # a witness must lead by more than what rounding could have given it
+
+
+class History(NamedTuple):
+    """Models and data.
+
+    probability (nnz, F); used (H,): 0 or 1; states (K, H+1), numbered across layers, and actions
+    (K, H) of the episodes so far, of which there are episodes[0]; counts (nnz,): how often each
+    entry was taken. beta (H,).
+    """
+
+    layers: Layers
+    probability: Floats
+    used: Floats
+    states: Ints
+    actions: Ints
+    counts: Floats
+    episodes: Ints
+    beta: Floats
+
+
+class Targets(NamedTuple):
+    """One value function per model, and what is known of its excess.
+
+    values (N + ends, F): W, zero after the end. worth (F,); order (F,): by worth, greatest first.
+    losses (F, H, F): row f counts in the first seen[f] episodes. step, lead (F,): step of the
+    witness of f, -1 for none, and by how much it leads (0 without one) in the first led[0]
+    episodes. apart, total (N A, F): P_f W_f - P_g W_f and P_f W_f + P_g W_f at the rows of its
+    step, g its rival; apart is zero at other rows.
+    shown (1,), expected (N A, F), known (N A,): P_g W_f for all g, f = shown[0], at the rows known.
+    """
+
+    values: Floats
+    worth: Floats
+    order: Ints
+    losses: Floats
+    seen: Ints
+    step: Ints
+    lead: Floats
+    led: Ints
+    apart: Floats
+    total: Floats
+    shown: Ints
+    expected: Floats
+    known: NDArray[np.bool_]
+
 
 @jit
-def predictions(layers: Layers, probability: Floats, values: Floats, row: int, out: Floats) -> None:
-    """out[f, g] = P_g W_f at a row; probability (nnz, F), values (N + ends, F)."""
-    F = values.shape[1]
+def predictions(history: History, targets: Targets, f: int, row: int) -> Floats:
+    """P_g W_f at a row for all g, kept for the f that was asked for last."""
+    layers = history.layers
+    if targets.shown[0] != f:
+        targets.shown[0] = f
+        targets.known[:] = False
+    out = targets.expected[row]
+    if targets.known[row]:
+        return out
+    targets.known[row] = True
     out[:] = 0.0
-    for k in range(layers.rows[row], layers.rows[row + 1]):
-        target, weight = values[layers.following[k]], probability[k]
-        for f in range(F):
-            for g in range(F):
-                out[f, g] += target[f] * weight[g]
+    for entry in range(layers.rows[row], layers.rows[row + 1]):
+        target = targets.values[layers.following[entry], f]
+        for g in range(out.shape[0]):
+            out[g] += history.probability[entry, g] * target
+    return out
 
 
 @jit
-def add_episodes(
-    layers: Layers,
-    probability: Floats,
-    values: Floats,
-    used: Floats,
-    states: Ints,
-    actions: Ints,
-    losses: Floats,
-) -> None:
-    """Episodes states (B, H+1), numbered across layers, and actions (B, H); used (H,): 0 or 1."""
-    F = values.shape[1]
-    expected = np.empty((F, F))
-    for k in range(actions.shape[0]):
-        for h in range(actions.shape[1]):
-            if used[h] == 0.0:
+def _add_episodes(history: History, targets: Targets, f: int) -> None:
+    """Count in the episodes that row f has not seen."""
+    losses = targets.losses[f]
+    for k in range(targets.seen[f], history.episodes[0]):
+        for h in range(losses.shape[0] - 1):
+            if history.used[h] == 0.0:
                 continue
-            row = states[k, h] * layers.actions + actions[k, h]
-            predictions(layers, probability, values, row, expected)
-            for f in range(F):
-                y = values[states[k, h + 1], f]
-                for g in range(F):
-                    losses[h, f, g] += (expected[f, g] - y) * (expected[f, g] - y)
+            row = history.states[k, h] * history.layers.actions + history.actions[k, h]
+            expected = predictions(history, targets, f, row)
+            y = targets.values[history.states[k, h + 1], f]
+            for g in range(expected.shape[0]):
+                losses[h, g] += (expected[g] - y) * (expected[g] - y)
 
 
 @jit
-def add_counts(
-    layers: Layers,
-    probability: Floats,
-    values: Floats,
-    used: Floats,
-    counts: Floats,
-    losses: Floats,
-) -> None:
-    """The same from how often each entry (nnz,) was taken."""
-    F = values.shape[1]
-    expected = np.empty((F, F))
-    for h in range(used.shape[0]):
-        if used[h] == 0.0:
+def _add_counts(history: History, targets: Targets, f: int) -> None:
+    """Row f from how often each entry was taken."""
+    layers, counts, A = history.layers, history.counts, history.layers.actions
+    losses = targets.losses[f]
+    losses[:] = 0.0
+    for h in range(losses.shape[0] - 1):
+        if history.used[h] == 0.0:
             continue
-        for row in range(layers.first[h] * layers.actions, layers.first[h + 1] * layers.actions):
+        for row in range(layers.first[h] * A, layers.first[h + 1] * A):
             begin, end = layers.rows[row], layers.rows[row + 1]
             if counts[begin:end].sum() == 0.0:
                 continue
-            predictions(layers, probability, values, row, expected)
-            for k in range(begin, end):
-                if counts[k] == 0.0:
-                    continue
-                for f in range(F):
-                    y = values[layers.following[k], f]
-                    for g in range(F):
-                        error = expected[f, g] - y
-                        losses[h, f, g] += counts[k] * error * error
+            expected = predictions(history, targets, f, row)
+            for entry in range(begin, end):
+                times = counts[entry]
+                if times > 0.0:
+                    y = targets.values[layers.following[entry], f]
+                    for g in range(expected.shape[0]):
+                        losses[h, g] += times * (expected[g] - y) * (expected[g] - y)
 
 
 @jit
-def count_episode(layers: Layers, states: Ints, actions: Ints, counts: Floats) -> None:
-    """One more visit to each entry that an episode took."""
-    for h in range(actions.shape[0]):
-        counts[position(layers, states[h] * layers.actions + actions[h], states[h + 1])] += 1.0
+def _least(row: Floats) -> float:
+    """The least entry, by four minima in turn: one alone waits for itself."""
+    a = b = c = d = np.inf
+    whole = row.shape[0] - row.shape[0] % 4
+    for g in range(0, whole, 4):
+        a = min(a, row[g])
+        b = min(b, row[g + 1])
+        c = min(c, row[g + 2])
+        d = min(d, row[g + 3])
+    for g in range(whole, row.shape[0]):
+        a = min(a, row[g])
+    return min(min(a, b), min(c, d))
 
 
 @jit
-def excesses(losses: Floats, beta: Floats, out: Floats) -> None:
-    """out[f] = max_h { losses[h, f, f] - min_g losses[h, f, g] - beta_h }."""
-    out[:] = -np.inf
-    for h in range(losses.shape[0]):
-        for f in range(losses.shape[1]):
-            row = losses[h, f]
-            out[f] = max(out[f], row[f] - row.min() - beta[h])
+def excess(history: History, targets: Targets, f: int) -> tuple[float, int]:
+    """excess[f], and the step that it is due to; brings row f up to date."""
+    losses, episodes = targets.losses[f], history.episodes[0]
+    H = losses.shape[0]
+    if (episodes - targets.seen[f]) * H > history.layers.rows.shape[0]:
+        _add_counts(history, targets, f)
+    else:
+        _add_episodes(history, targets, f)
+    targets.seen[f] = episodes
+    worst, step = -np.inf, 0
+    for h in range(H):
+        beyond = losses[h, f] - _least(losses[h]) - history.beta[h]
+        if beyond > worst:
+            worst, step = beyond, h
+    return worst, step
+
+
+@jit
+def follow(history: History, targets: Targets) -> None:
+    """Bring all leads up to date: with p = P_f W_f and q = P_g W_f, g the rival of f,
+
+    (p - y)^2 - (q - y)^2 = (p - q) (p + q - 2 y).
+    """
+    lead = targets.lead
+    for k in range(targets.led[0], history.episodes[0]):
+        for h in range(history.used.shape[0] - 1):
+            if history.used[h] == 0.0:
+                continue
+            row = history.states[k, h] * history.layers.actions + history.actions[k, h]
+            apart, total = targets.apart[row], targets.total[row]
+            y = targets.values[history.states[k, h + 1]]
+            for f in range(lead.shape[0]):
+                lead[f] += apart[f] * (total[f] - 2.0 * y[f])
+    targets.led[0] = history.episodes[0]
+
+
+@jit
+def _dismiss(history: History, targets: Targets, f: int) -> None:
+    """Leave f without a witness."""
+    layers, A, h = history.layers, history.layers.actions, targets.step[f]
+    if h >= 0:
+        for row in range(layers.first[h] * A, layers.first[h + 1] * A):
+            targets.apart[row, f] = 0.0
+    targets.step[f] = -1
+    targets.lead[f] = 0.0
+
+
+@jit
+def _appoint(history: History, targets: Targets, f: int, h: int, g: int, lead: float) -> None:
+    """Have the rival g at step h be the witness of f."""
+    layers, A = history.layers, history.layers.actions
+    _dismiss(history, targets, f)
+    for row in range(layers.first[h] * A, layers.first[h + 1] * A):
+        p = 0.0
+        q = 0.0
+        for entry in range(layers.rows[row], layers.rows[row + 1]):
+            target = targets.values[layers.following[entry], f]
+            p += history.probability[entry, f] * target
+            q += history.probability[entry, g] * target
+        targets.apart[row, f] = p - q
+        targets.total[row, f] = p + q
+    targets.step[f] = h
+    targets.lead[f] = lead
+
+
+@jit
+def is_outside(history: History, targets: Targets, f: int) -> bool:
+    """Whether model f is outside the confidence set, when leads are up to date."""
+    if targets.lead[f] > CLEAR:
+        return True
+    beyond, step = excess(history, targets, f)
+    if beyond <= TIE:
+        _dismiss(history, targets, f)
+        return False
+    rival = int(np.argmin(targets.losses[f, step]))
+    _appoint(history, targets, f, step, rival, beyond)
+    return True
+
+
+@jit
+def members(history: History, targets: Targets, out: Ints) -> int:
+    """Write the confidence set to `out`, by worth, and say how many; if it is empty, the models of
+    least excess."""
+    F = out.shape[0]
+    beyond = np.empty(F)
+    for f in range(F):
+        beyond[f] = excess(history, targets, f)[0]
+    bar = max(beyond.min(), TIE)
+    count = 0
+    for f in targets.order:
+        if beyond[f] <= bar:
+            out[count] = f
+            count += 1
+    return count
+
+
+@jit
+def select(history: History, targets: Targets, out: Ints) -> int:
+    """Write the members of greatest worth to `out`, and say how many are tied."""
+    count = 0
+    follow(history, targets)
+    for f in targets.order:
+        if count > 0 and targets.worth[f] < targets.worth[out[0]] - TIE:
+            break
+        if not is_outside(history, targets, f):
+            out[count] = f
+            count += 1
+    if count == 0:
+        every = members(history, targets, out)
+        while count < every and targets.worth[out[count]] >= targets.worth[out[0]] - TIE:
+            count += 1
+    return count
+
+
+@jit
+def stays(history: History, targets: Targets, f: int) -> bool:
+    """Whether f, selected before, is among the members of greatest worth; False also where the set
+    is empty."""
+    follow(history, targets)
+    for other in targets.order:
+        if targets.worth[other] <= targets.worth[f] + TIE:
+            break
+        if not is_outside(history, targets, other):
+            return False
+    return not is_outside(history, targets, f)
+
+
+@jit
+def record(history: History) -> None:
+    """One more episode, which stands in its place in `states` and `actions` already."""
+    k, layers = history.episodes[0], history.layers
+    for h in range(history.actions.shape[1]):
+        row = history.states[k, h] * layers.actions + history.actions[k, h]
+        history.counts[position(layers, row, history.states[k, h + 1])] += 1.0
+    history.episodes[0] = k + 1
+
+
+@jit
+def advance(
+    history: History,
+    main: tuple[Targets, Targets],
+    exploiter: tuple[Targets, Targets],
+    chosen: Ints,
+    joint: Floats,
+    cumulative: Floats,
+    cumulative_initial: Floats,
+    draws: Floats,
+) -> int:
+    """Play on, the agents in turn, while both would choose the same again; returns the episodes.
+
+    chosen (2, 2): by agent whose turn it is the models of main agent and exploiter, -1 before her
+    first turn, of which the first episode's are known to be right; joint (2, N, A): what is played.
+    draws (B, N + 1 + H) and sampling tables as in `plans.play`.
+    """
+    for k in range(draws.shape[0]):
+        episode = history.episodes[0]
+        agent = episode % 2
+        if k > 0:
+            f, g = chosen[agent]
+            if f < 0 or not stays(history, main[agent], f):
+                return k
+            if not stays(history, exploiter[agent], g):
+                return k
+        play(
+            history.layers,
+            joint[agent],
+            cumulative,
+            cumulative_initial,
+            draws[k],
+            history.states[episode],
+            history.actions[episode],
+        )
+        record(history)
+    return draws.shape[0]

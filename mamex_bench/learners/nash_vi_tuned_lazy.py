@@ -12,7 +12,7 @@ from mamex_bench.learners._guarantee import Guarantee
 from mamex_bench.learners._optimistic_planning import log_factor
 from mamex_bench.learners._zero_sum import insist_on_two_players
 from mamex_bench.learners.nash_vi import NashValueIteration
-from mamex_bench.learners.nash_vi_tuned import SCALE, tuned_confidence
+from mamex_bench.learners.nash_vi_tuned import SCALE, shared_confidence
 from mamex_bench.model._arrays import positive_integer
 from mamex_bench.model.instance import Instance
 
@@ -44,5 +44,5 @@ def make(
         raise InputError(f"growth is {growth!r}: expected a number above 1")
     K = positive_integer(episodes, "episodes")
     iota = log_factor(instance.game, K, failure)
-    confidence = tuned_confidence(instance.game, scale, iota)
+    confidence = shared_confidence(instance.game, scale, iota)
     return NashValueIteration(instance, concept, K, name, confidence, growth)

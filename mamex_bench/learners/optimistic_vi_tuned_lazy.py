@@ -13,7 +13,8 @@ from mamex_bench.learners._optimistic_planning import (
     OptimisticValueIteration,
     log_factor,
 )
-from mamex_bench.learners.optimistic_vi_tuned import SCALE, tuned_confidence
+from mamex_bench.learners._tuned import tuned_confidence
+from mamex_bench.learners.optimistic_vi_tuned import SCALE
 from mamex_bench.model._arrays import positive_integer
 from mamex_bench.model.instance import Instance
 

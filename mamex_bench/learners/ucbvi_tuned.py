@@ -1,30 +1,17 @@
 """UCBVI with a tuned Bernstein bonus, for one agent: no theorem, its strongest practical form.
 
-As `ucbvi`, with changes that are all in favour of the learner:
-
-    b = scale sqrt(Var_Phat(V_high) iota / t) + scale^2 R_h iota / t,   iota = log(N A K / p),
-
-R_h = sum_{g > h} (max r_g - min r_g), what is left to be gained after step h by the known rewards
-alone, instead of H; Q is clipped to [r + sum_{g > h} min r_g, r + sum_{g > h} max r_g], which is
-also the value of a pair never visited; and the third term of the bonus is left out. The default
-scale, 0.1, was chosen by trial on random games of one agent (it is part of no proof).
+As `ucbvi`, with the bounds of `_tuned` and its widths, the variance that of V_high, in the place of
+the paper's three terms. All in favour of the learner. The default scale, 0.1, was chosen by trial
+on random games of one agent (it is part of no proof).
 """
 
 from __future__ import annotations
 
-import numpy as np
-
-from mamex_bench.errors import InputError
 from mamex_bench.learners._guarantee import Guarantee
-from mamex_bench.learners._optimistic_planning import (
-    Confidence,
-    OptimisticPlanning,
-    log_factor,
-    reward_bounds,
-)
+from mamex_bench.learners._optimistic_planning import OptimisticPlanning, log_factor
+from mamex_bench.learners._tuned import tuned_confidence
 from mamex_bench.learners.ucbvi import insist_on_one_agent
 from mamex_bench.model._arrays import positive_integer
-from mamex_bench.model.game import Game
 from mamex_bench.model.instance import Instance
 
 GUARANTEE = Guarantee(
@@ -52,20 +39,6 @@ def make(
     """A fresh learner. scale: positive, of the bonus; failure: p inside the logarithm."""
     insist_on_one_agent("ucbvi_tuned", instance)
     K = positive_integer(episodes, "episodes")
-    confidence = tuned_confidence(instance.game, scale, log_factor(instance.game, K, failure))
+    iota = log_factor(instance.game, K, failure)
+    confidence = tuned_confidence(instance.game, scale, iota, lean=1.0)
     return OptimisticPlanning(instance, concept, K, "ucbvi_tuned", confidence, falling=True)
-
-
-def tuned_confidence(game: Game, scale: float, iota: float) -> Confidence:
-    """The docstring's bounds and width."""
-    if not scale > 0.0 or not np.isfinite(scale):
-        raise InputError(f"scale is {scale!r}: expected a positive number")
-    ceiling, floor, left = reward_bounds(game)
-    return Confidence(
-        ceiling,
-        floor,
-        bonus=np.zeros_like(left),
-        linear=scale**2 * iota * left,
-        deviation=scale * np.sqrt(iota),
-        lean=1.0,
-    )

@@ -62,18 +62,21 @@ def full_pass(
     reward: Floats,
     counts: Ints,
     bounds: tuple[Floats, Floats],
-    bonus: Sequence[Sequence[float]],
+    widths: tuple[Sequence[Sequence[float]], float, Sequence[Sequence[float]]],
     solve: StageSolver,
 ) -> Plan:
     """Plan on the counts of transitions seen so far.
 
     reward (n, H, S, A); counts (H, S, A, S) ints; bounds (ceiling, floor), each (n, H, S, A);
-    bonus[i][h] is the width at one visit. With t = N_h(s, a) > 0:
-        high_i(s, a) = min{ r_i + sum_s' N(s')/t high V_i(s') + bonus / sqrt(t), ceiling_i }
-        low_i(s, a)  = max{ r_i + sum_s' N(s')/t low V_i(s')  - bonus / sqrt(t), floor_i }
+    widths (bonus[i][h], c, linear[i][h]). With t = N_h(s, a) > 0, P(s') = N(s')/t and
+    M_i = (high V_i + low V_i) / 2:
+        width = bonus / sqrt(t) + c sqrt( Var_P(M_i) / t ) + linear / t
+        high_i(s, a) = min{ r_i + sum_s' P(s') high V_i(s') + width, ceiling_i }
+        low_i(s, a)  = max{ r_i + sum_s' P(s') low V_i(s')  - width, floor_i }
     and the bounds themselves where t = 0; plan(s) = solve(high(s), h, s); V = E_plan Q.
     """
     agents, horizon, states, actions = reward.shape
+    bonus, c, linear = widths
     high = np.moveaxis(bounds[0], 0, 2).copy()
     low = np.moveaxis(bounds[1], 0, 2).copy()
     value_high = np.zeros((horizon + 1, states, agents))
@@ -91,7 +94,14 @@ def full_pass(
                         times = int(counts[h, s, a, successor])
                         above += times * float(value_high[h + 1, successor, i])
                         below += times * float(value_low[h + 1, successor, i])
-                    width = bonus[i][h] / math.sqrt(t)
+                    middle = (value_high[h + 1, :, i] + value_low[h + 1, :, i]) / 2.0
+                    mean = (above + below) / (2.0 * t)
+                    squares = sum(
+                        int(counts[h, s, a, y]) * (float(middle[y]) - mean) ** 2
+                        for y in range(states)
+                    )
+                    width = bonus[i][h] / math.sqrt(t) + linear[i][h] / t
+                    width += c * math.sqrt(squares / t / t)
                     r = float(reward[i, h, s, a])
                     high[h, s, i, a] = min(r + above / t + width, float(bounds[0][i, h, s, a]))
                     low[h, s, i, a] = max(r + below / t - width, float(bounds[1][i, h, s, a]))
