@@ -212,6 +212,16 @@ class Forgets(Fused):
         return super().advance(simulator, draws)
 
 
+class Miscounts(Fused):
+    """Its fused loop counts blocks, not episodes."""
+
+    def advance(self, simulator: Any, draws: Any) -> Any:
+        done = self.episode
+        played = super().advance(simulator, draws)
+        self.episode = done + 1
+        return played
+
+
 class Rewrites(MyLearner):
     """Sorts the instance's rewards in place, for it owns them, it thinks."""
 

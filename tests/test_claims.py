@@ -204,6 +204,13 @@ def test_a_few_runs_beyond_the_bound_are_no_violation(beyond, status):
     assert found.expected is None
 
 
+def test_a_bound_in_probability_at_the_trivial_one_is_vacuous():
+    final, trivial = np.full((20, 2), 10.0), 2.0 * K
+    for bound, status in ((trivial, "vacuous"), (trivial * (1 - 1e-12), "holds")):
+        made = bound_arrays(probability=bound, trivial=trivial)
+        assert verdict("regret_in_probability", final, bounds=made).status == status
+
+
 def test_a_run_at_the_bound_is_not_beyond_it():
     assert verdict("regret_in_probability", np.full((20, 2), 250.0)).numbers["beyond"] == 0
 
@@ -213,7 +220,9 @@ def test_a_run_at_the_bound_is_not_beyond_it():
 
 def test_online_to_batch_holds_at_equality_and_breaks_beyond():
     for concept in ("cce", "ce"):
-        assert verdict("online_to_batch", noisy(100.0), concept=concept).status == "holds"
+        found = verdict("online_to_batch", noisy(100.0), concept=concept)
+        assert found.status == "holds"
+        assert found.numbers["seeds"] == 20
         made = cell(noisy(100.0), concept=concept)
         made = replace(made, output_gap=made.output_gap + 1e-7)
         (found,) = claims.judge("online_to_batch", results(made))

@@ -14,7 +14,11 @@ from scipy.optimize import linprog
 
 from mamex_bench.equilibria import CONCEPTS, correlated, nash, solve
 from mamex_bench.equilibria.certificate import marginals
-from mamex_bench.equilibria.linear_program import LinearProgram, solve_linear_program
+from mamex_bench.equilibria.linear_program import (
+    LinearProgram,
+    LinearSolution,
+    solve_linear_program,
+)
 from mamex_bench.equilibria.normal_form import NormalForm, Search
 from mamex_bench.errors import ConvergenceError, InputError
 from mamex_bench.kernels.lemke_howson import lemke_howson
@@ -261,6 +265,18 @@ def test_a_failed_program_falls_back_on_nash_and_says_so(monkeypatch):
         assert found.method.endswith("welfare not maximal")
         assert found.status == "exact"
         assert ("HiGHS ended with status Unknown", float("inf")) in found.attempts
+
+
+def test_a_solution_without_mass_is_no_distribution(monkeypatch):
+    def nothing(program, basis=None):
+        return LinearSolution(np.zeros(program.objective.size), np.zeros(program.upper.size), None)
+
+    monkeypatch.setattr(correlated, "_pivots", lambda game: 2)
+    monkeypatch.setattr(correlated, "solve_linear_program", nothing)
+    for concept in ("ce", "cce"):
+        found = solve(payoffs("anti-correlated", (6, 6), 5), concept)
+        assert found.method.endswith("welfare not maximal")
+        assert ("HiGHS found no distribution", float("inf")) in found.attempts
 
 
 def test_refinement_reaches_below_the_tolerance_of_the_solver(monkeypatch):

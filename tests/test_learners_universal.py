@@ -4,6 +4,7 @@ the same, on more games."""
 from __future__ import annotations
 
 import pkgutil
+import re
 
 import pytest
 
@@ -108,6 +109,18 @@ def test_every_learner_says_what_it_is(name: str) -> None:
     mb.run(trial(place), learner, episodes=EPISODES, seed=0)
     with pytest.raises(InputError, match="used"):
         mb.run(trial(place), learner, episodes=EPISODES, seed=0)
+
+
+TUNED = [name for name in mb.learners.names() if "_tuned" in name]
+
+
+@pytest.mark.parametrize("name", TUNED)
+def test_the_scale_of_a_tuned_learner_is_the_one_that_its_docstring_names(name: str) -> None:
+    """A number chosen by trial is said once, where its choice is explained."""
+    text = " ".join((subject(name.removesuffix("_lazy")).module.__doc__ or "").split())
+    said = re.search(r"defaults?(?: scale)?,(?: scale =)? ([\d.e-]+\d|\d)", text)
+    assert said is not None
+    assert mb.learners.options(name)["scale"] == float(said[1])
 
 
 OWN = [m.name for m in pkgutil.iter_modules(mb.learners.__path__) if not m.name.startswith("_")]

@@ -107,6 +107,7 @@ def test_exponents_of_powers(power):
     assert fits[2].first == times[-4]
     for fit in fits:
         assert fit.last == 100_000
+        assert fit.interval.count == 3
         found = fit.interval
         assert (found.estimate, found.low, found.high) == pytest.approx((power,) * 3, abs=1e-9)
 

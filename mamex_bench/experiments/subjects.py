@@ -54,9 +54,12 @@ class Subject:
         """A run of a fresh learner. Once it has been made, it may not refuse any more."""
         learner = self.make(instance, concept, episodes)
         try:
-            return run(instance, learner, episodes, seed, **how)
+            result = run(instance, learner, episodes, seed, **how)
         except NotApplicableError as error:
             raise late(error) from error
+        if learner.episode != episodes:
+            raise Broken(f"episode is {learner.episode} after {episodes} in a run")
+        return result
 
 
 def subject(target: str) -> Subject:
