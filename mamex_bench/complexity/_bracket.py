@@ -20,10 +20,12 @@ from numpy.typing import ArrayLike
 
 from mamex_bench.complexity import (
     _counts,
+    _exchange,
     _lower,
     _potential,
     _potential_search,
     _spans,
+    _steps,
     _thinning,
     _upper,
 )
@@ -32,6 +34,7 @@ from mamex_bench.complexity._discrepancy import Discrepancy, discrepancies
 from mamex_bench.complexity._lower import Witness
 from mamex_bench.complexity._potential import Potential
 from mamex_bench.complexity._spans import Span
+from mamex_bench.complexity._steps import Steps
 from mamex_bench.complexity._upper import Partition
 from mamex_bench.errors import InputError
 from mamex_bench.model._arrays import Floats, Ints, frozen, positive_integer
@@ -63,6 +66,7 @@ class AgentBracket:
             speak of the pairs that are kept.
         counts: V(mu) at some mu by dynamic programming, or None.
         spans: what the policies' overlap says, where that lowers the upper end.
+        steps: what the steps of the game say, each by itself, where that does.
     """
 
     lower: float
@@ -80,12 +84,13 @@ class AgentBracket:
     replaced: Ints | None = None
     counts: Counts | None = None
     spans: tuple[Span, ...] = ()
+    steps: Steps | None = None
 
     @property
     def certificates(self) -> tuple[_upper.Certificate, ...]:
         """All that bounds V(mu)."""
-        exact = () if self.counts is None else (self.counts,)
-        return (*self.partitions, *self.potentials, *self.spans, *exact)
+        more = (each for each in (self.steps, self.counts) if each is not None)
+        return (*self.partitions, *self.potentials, *self.spans, *more)
 
     def upper_value(self, mu: float, episodes: int) -> float:
         """Certified upper bound of V(mu) for sequences of at most `episodes` pairs."""
@@ -256,6 +261,7 @@ def decoupling(
             H,
             burn_in,
             exact,
+            partial(_steps.steps, instance, i, name, each.errors > 0.0),
             partial(_spans.spans, instance, i, name, each.errors > 0.0),
         )
         for i, each in enumerate(discrepancies(instance, name))
@@ -269,9 +275,10 @@ def bracket_agent(
     horizon: int,
     burn_in: float,
     exact: bool = False,
+    apart: Callable[[Ints | None, Floats, int, float], Steps | None] | None = None,
     overlap: Callable[[Ints | None], tuple[Span, ...]] | None = None,
 ) -> AgentBracket:
-    """One agent's interval; `overlap` is asked for more certificates while it is wide."""
+    """One agent's interval; `apart` and `overlap` are asked for certificates while it is wide."""
     # Rounding that its own policy does not reveal is no error.
     noise = (discrepancy.own == 0.0) & (discrepancy.errors > 0.0)
     noise &= discrepancy.errors <= _potential.ROUNDING
@@ -281,11 +288,17 @@ def bracket_agent(
     rest = thinned.discrepancy
     burn = burn_in * horizon
     grid = horizon * np.geomspace(0.06, 600.0, GRID_POINTS)
-    witness = _lower.search(rest, grid, episodes, burn)
+    witness = _exchange.search(rest, grid, episodes, burn)
     partitions = _upper.partitions(rest, grid, episodes, burn)
-    potentials = _potential_search.potentials(rest, partitions, witness, grid, episodes, burn)
+    upper, method, used = _upper.coefficient(partitions, grid, episodes, burn)
+    steps = None
+    if apart is not None and upper > WIDE * witness.value:
+        steps = apart(thinned.replaced, grid, episodes, burn)
+    others: tuple[_upper.Certificate, ...] = () if steps is None else (steps,)
+    known = (*partitions, *others)
+    potentials = _potential_search.potentials(rest, known, witness, grid, episodes, burn)
+    others = (*potentials, *others)
     largest = max(float(rest.errors.max()), 0.0)
-    others: tuple[_upper.Certificate, ...] = potentials
     upper, method, used = _upper.coefficient(partitions, grid, episodes, burn, others)
     spans: list[Span] = []
     if overlap is not None and upper > WIDE * witness.value:
@@ -313,7 +326,8 @@ def bracket_agent(
     free, free_witness, free_grid = (np.inf, np.inf), None, frozen(np.empty(0))
     if unseen is None:
         free_witness = _lower.unlimited(rest, witness, grid, episodes, burn)
-        most, _, free_grid = _upper.coefficient(partitions, grid, np.inf, burn, potentials)
+        lasting: list[_upper.Certificate] = [*potentials, *([] if steps is None else [steps])]
+        most, _, free_grid = _upper.coefficient(partitions, grid, np.inf, burn, lasting)
         free = free_witness.value, most
         free_witness = thinned.witness(free_witness)
     else:
@@ -334,6 +348,7 @@ def bracket_agent(
         thinned.replaced,
         counts,
         tuple(spans),
+        steps,
     )
 
 

@@ -12,6 +12,7 @@ from mamex_bench.complexity._counts import Counts
 from mamex_bench.complexity._lower import Witness
 from mamex_bench.complexity._potential import Potential
 from mamex_bench.complexity._spans import Elliptical, Occupancy, Span
+from mamex_bench.complexity._steps import Step, Steps
 from mamex_bench.complexity._upper import Partition
 from mamex_bench.model._arrays import frozen
 
@@ -49,20 +50,11 @@ def unpack(header: Mapping[str, Any], arrays: Arrays) -> Bracket:
 def _pack(agent: AgentBracket, i: int, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     arrays[f"witness{i}"] = _runs(agent.witness)
     arrays[f"grid{i}"] = agent.grid
-    for j, part in enumerate(agent.partitions):
-        arrays[f"labels{i}.{j}"] = part.labels
-        arrays[f"lines{i}.{j}"] = np.stack([part.height, part.slope])
-        arrays[f"offsets{i}.{j}"] = part.offsets
-    for j, each in enumerate(agent.potentials):
-        arrays[f"groups{i}.{j}"] = each.labels
-        arrays[f"factors{i}.{j}"] = each.factors
-        arrays[f"tops{i}.{j}"] = each.tops
+    certificates = _pack_end(agent, f"{i}", arrays)
     free = agent.free_witness
     if free is not None:
         arrays[f"free_witness{i}"] = _runs(free)
     arrays[f"free_grid{i}"] = agent.free_grid
-    if agent.replaced is not None:
-        arrays[f"replaced{i}"] = agent.replaced
     if agent.counts is not None:
         arrays[f"counts{i}"] = np.stack([agent.counts.mus, agent.counts.values])
     for span in agent.spans:
@@ -77,38 +69,44 @@ def _pack(agent: AgentBracket, i: int, arrays: dict[str, np.ndarray]) -> dict[st
         "lower": agent.lower,
         "upper": agent.upper,
         "mu": agent.witness.mu,
-        "partitions": len(agent.partitions),
+        **certificates,
         "largest_error": agent.largest_error,
         "method": agent.method,
         "unseen": agent.unseen,
-        "potentials": [[each.levy, each.idle] for each in agent.potentials],
         "free": [_number(end) for end in agent.free],
         "free_mu": None if free is None else free.mu,
         "counts": None if agent.counts is None else agent.counts.episodes,
+        "steps": None if agent.steps is None else _pack_steps(agent.steps, i, arrays),
     }
 
 
+def _pack_end(end: AgentBracket | Step, mark: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Clusters, groups of pairs and the pairs that are left out."""
+    for j, part in enumerate(end.partitions):
+        arrays[f"labels{mark}.{j}"] = part.labels
+        arrays[f"lines{mark}.{j}"] = np.stack([part.height, part.slope])
+        arrays[f"offsets{mark}.{j}"] = part.offsets
+    for j, each in enumerate(end.potentials):
+        arrays[f"groups{mark}.{j}"] = each.labels
+        arrays[f"factors{mark}.{j}"] = each.factors
+        arrays[f"tops{mark}.{j}"] = each.tops
+    if end.replaced is not None:
+        arrays[f"replaced{mark}"] = end.replaced
+    return {
+        "partitions": len(end.partitions),
+        "potentials": [[each.levy, each.idle] for each in end.potentials],
+    }
+
+
+def _pack_steps(steps: Steps, i: int, arrays: dict[str, np.ndarray]) -> list[Any]:
+    return [
+        None if part is None else {**_pack_end(part, f"{i}h{h}", arrays), "largest": part.largest}
+        for h, part in enumerate(steps.parts)
+    ]
+
+
 def _unpack(entry: Mapping[str, Any], i: int, arrays: Arrays) -> AgentBracket:
-    partitions = tuple(
-        Partition(
-            _array(arrays, f"labels{i}.{j}"),
-            frozen(arrays[f"lines{i}.{j}"][0].copy()),
-            frozen(arrays[f"lines{i}.{j}"][1].copy()),
-            _array(arrays, f"offsets{i}.{j}"),
-        )
-        for j in range(entry["partitions"])
-    )
-    # Brackets that were stored before these existed lack them.
-    potentials = tuple(
-        Potential(
-            _array(arrays, f"groups{i}.{j}"),
-            _array(arrays, f"factors{i}.{j}"),
-            _array(arrays, f"tops{i}.{j}"),
-            idle,
-            levy,
-        )
-        for j, (levy, idle) in enumerate(entry.get("potentials", ()))
-    )
+    partitions, potentials, replaced = _unpack_end(entry, f"{i}", arrays)
     low, high = (float(end) for end in entry.get("free", (entry["lower"], "inf")))
     free = None
     if entry.get("free_mu") is not None:
@@ -131,9 +129,50 @@ def _unpack(entry: Mapping[str, Any], i: int, arrays: Arrays) -> AgentBracket:
         (low, high),
         free,
         frozen(arrays.get(f"free_grid{i}", np.empty(0)).copy()),
-        _array(arrays, f"replaced{i}") if f"replaced{i}" in arrays else None,
+        replaced,
         counts,
         _spans(i, arrays),
+        _unpack_steps(entry.get("steps"), i, arrays),
+    )
+
+
+def _unpack_end(
+    entry: Mapping[str, Any], mark: str, arrays: Arrays
+) -> tuple[tuple[Partition, ...], tuple[Potential, ...], np.ndarray | None]:
+    partitions = tuple(
+        Partition(
+            _array(arrays, f"labels{mark}.{j}"),
+            frozen(arrays[f"lines{mark}.{j}"][0].copy()),
+            frozen(arrays[f"lines{mark}.{j}"][1].copy()),
+            _array(arrays, f"offsets{mark}.{j}"),
+        )
+        for j in range(entry["partitions"])
+    )
+    # Brackets that were stored before these existed lack them.
+    potentials = tuple(
+        Potential(
+            _array(arrays, f"groups{mark}.{j}"),
+            _array(arrays, f"factors{mark}.{j}"),
+            _array(arrays, f"tops{mark}.{j}"),
+            idle,
+            levy,
+        )
+        for j, (levy, idle) in enumerate(entry.get("potentials", ()))
+    )
+    replaced = _array(arrays, f"replaced{mark}") if f"replaced{mark}" in arrays else None
+    return partitions, potentials, replaced
+
+
+def _unpack_steps(entries: Any, i: int, arrays: Arrays) -> Steps | None:
+    if entries is None:
+        return None
+    return Steps(
+        tuple(
+            None
+            if entry is None
+            else Step(*_unpack_end(entry, f"{i}h{h}", arrays), float(entry["largest"]))
+            for h, entry in enumerate(entries)
+        )
     )
 
 

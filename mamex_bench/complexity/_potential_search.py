@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from mamex_bench.complexity import _upper
@@ -9,7 +11,7 @@ from mamex_bench.complexity._discrepancy import Discrepancy
 from mamex_bench.complexity._groups import CLOSE, MOST_PAIRS, Groups, build, effort
 from mamex_bench.complexity._lower import Witness
 from mamex_bench.complexity._potential import ROUNDING, Potential
-from mamex_bench.complexity._upper import Partition
+from mamex_bench.complexity._upper import Certificate
 from mamex_bench.model._arrays import Floats
 
 # Certificates beside the first.
@@ -21,13 +23,13 @@ PART = 0.6
 
 def potentials(
     discrepancy: Discrepancy,
-    partitions: tuple[Partition, ...],
+    others: Sequence[Certificate],
     witness: Witness,
     grid: Floats,
     episodes: int,
     burn: float,
 ) -> tuple[Potential, ...]:
-    """Certificates worth keeping; none when the clusters already meet the lower end.
+    """Certificates worth keeping; none when the others already meet the lower end.
 
     The first serves all mu and K about alike. Each of the others is for the mu of the grid at which
     the bound so far is largest: the vectors are found anew, with the weights that the groups have
@@ -43,11 +45,12 @@ def potentials(
         np.concatenate([witness.policies[order], lines.policies]),
         np.concatenate([witness.hypotheses[order], lines.hypotheses]),
     )
-    values = np.array([_upper.value(partitions, float(mu), episodes) for mu in grid])
+    values = np.array([_upper.value(others, float(mu), episodes) for mu in grid])
     largest = float(discrepancy.errors.max())
     values = np.minimum(values, episodes * largest)
     pairs = np.count_nonzero(discrepancy.errors > ROUNDING)
     found: list[tuple[Potential, Groups]] = []
+    kept: list[Potential] = []
     for _ in range(1 if pairs > MOST_PAIRS else 1 + REFINEMENTS):
         bounds = values / (grid + burn)
         worst = int(bounds.argmax())
@@ -69,11 +72,13 @@ def potentials(
         if new is None:
             break
         better = np.minimum(values, [new[0].value(float(mu), episodes) for mu in grid])
-        if (better / (grid + burn)).max() >= 0.999 * bounds[worst]:
-            break
         found.append(new)
-        values = better
-    return tuple(each for each, _ in found)
+        if (better / (grid + burn)).max() < 0.999 * bounds[worst]:
+            kept.append(new[0])
+            values = better
+        elif len(found) > 1:
+            break
+    return tuple(kept)
 
 
 def refined(known: tuple[Potential, Groups], mu: float, episodes: int) -> tuple[Potential, Groups]:
