@@ -380,6 +380,31 @@ def test_minimax_regret_grows_with_the_episodes():
     assert floors[-1] == pytest.approx(4.0 * (1.0 - 33.0 / 64.0))
 
 
+def test_minimax_regret_follows_scale_and_class():
+    instance = needles(arms=40)
+    game, models = instance.game, instance.hypothesis()
+    half = mb.MarkovGame(game.transition, game.reward / 2.0, game.action_counts, game.initial)
+    options = {"episodes": 4, "reference": 0}
+    whole = complexity.measure("minimax_regret", instance, **options)
+    assert whole.certificate["gamma"] > 0.0
+    for other, factor in (
+        (Instance(half, instance.policies, models), 0.5),
+        (
+            Instance(
+                game, instance.policies, ModelClass(models.transitions[[0, *range(40, 0, -1)]])
+            ),
+            1,
+        ),
+    ):
+        found = complexity.measure("minimax_regret", other, **options)
+        assert found.lower == pytest.approx(factor * whole.lower)
+        assert found.upper == pytest.approx(factor * whole.upper)
+    fewer = Instance(game, instance.policies, ModelClass(models.transitions[:20]))
+    found = complexity.measure("minimax_regret", fewer, **options)
+    assert found.lower < whole.lower
+    assert found.upper < whole.upper
+
+
 @pytest.mark.parametrize("family", ["needle", "random_game"])
 def test_minimax_regret_is_below_the_bound_of_mamex(family):
     # One eta for all truths; the worst member as truth.
