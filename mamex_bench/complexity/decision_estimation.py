@@ -19,6 +19,9 @@ over its members Mbar (they take their convex hull, of which the members give a 
 offset form is a linear program, solved as a matrix game by growing sets of rows and columns; the
 constrained form is a mixed-integer one (which models are ruled out is binary). The supremum over no
 model counts as 0.
+
+What bounds it, the decoupling coefficient among others, and what it says of regret:
+theory/relations.md.
 """
 
 from __future__ import annotations
