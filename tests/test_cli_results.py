@@ -85,7 +85,7 @@ def test_run_reports_where_the_results_are_and_judges(capsys, monkeypatch, tmp_p
     monkeypatch.chdir(tmp_path)
     code, out, _ = run(capsys, "run", "dir/mine.toml", "--workers", "3")
     assert code == 1
-    assert "1 verdicts: 1 violated" in out
+    assert "1 verdict: 1 violated" in out
     assert run(capsys, "run", "smoke", "--output", "x.sqlite", "--quiet")[1] == ""
     assert calls == [
         ("dir/mine.toml", "results/mine.sqlite", 3, None),
@@ -117,7 +117,7 @@ def test_compare_takes_medians_over_seeds_of_the_sum_over_agents(capsys, monkeyp
     code, out, _ = run(capsys, "compare", *files)
     assert code == 0
     assert "lock mamex cce 2,000 2 5 2.500" in " ".join(out.split())
-    assert out.endswith("only in A: 1 cells\n")
+    assert out.endswith("only in A: 1 cell\n")
 
 
 def test_compare_without_a_common_cell_is_an_input_error(capsys, monkeypatch):

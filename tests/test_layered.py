@@ -141,7 +141,7 @@ def test_malformed_layered_games_are_refused(message, changes):
 def test_a_layered_game_by_hand():
     game = LayeredGame(**parts())
     assert (game.horizon, game.states, game.actions, game.table_shape) == (2, 3, 2, (3,))
-    assert repr(game) == "LayeredGame(1 agents, 3 states in 2 layers, actions 2, 8 transitions)"
+    assert repr(game) == "LayeredGame(1 agent, 3 states in 2 layers, actions 2, 8 transitions)"
     policies = PurePolicies.all(game)
     assert policies.counts == (8,)
     # 0.0 + 0.25 * (0.2, 0.3) + 0.75 * (0.4, 0.5) after action 0, else 0.1 + (0.4, 0.5)

@@ -188,7 +188,7 @@ def test_inverse_transform_tables_end_at_one_and_skip_the_impossible(own):
             lambda: Instance(game(), PurePolicies([tables(), tables() * 0 + 2])),
         ),
         (
-            "policies for 1 agents: the game has 2",
+            "policies for 1 agent: the game has 2",
             lambda: Instance(game(), PurePolicies([tables()])),
         ),
         (
@@ -364,7 +364,7 @@ def test_an_instance_shows_itself():
     )
     assert repr(own) == (
         "Instance('mine', MarkovGame(2 agents, 3 states, horizon 2, actions 2 x 2), "
-        "PurePolicies(2 x 2), models: ModelClass(1 models, truth 0))"
+        "PurePolicies(2 x 2), models: ModelClass(1 model, truth 0))"
     )
     assert "<caption>mine</caption>" in own._repr_html_()
     assert "2 (me)" in own._repr_html_()

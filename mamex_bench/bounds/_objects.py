@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+
 from mamex_bench.model._arrays import Floats, Ints
+from mamex_bench.words import html_table
 
 
 class Coefficient(Protocol):
@@ -78,6 +81,21 @@ class RegretBounds:
         tail = f"paper-shape for {self.agents} agents {self.paper_shape:.4g}"
         return f"{head}; {body}; trivial {self.trivial:.4g}; {tail})"
 
+    def _repr_html_(self) -> str:
+        least = "beyond 10¹²" if self.nonvacuous_from is None else f"{self.nonvacuous_from:,.0f}"
+        rows = {
+            "η": f"{self.eta:.6g}",
+            "explicit, on each agent's mean": f"{self.explicit:.6g}",
+            f"explicit, but for probability {self.failure_probability:g}": (
+                f"{self.explicit_probability:.6g}"
+            ),
+            "trivial, each agent": f"{self.trivial:.6g}",
+            "paper shape, all agents (not a bound)": f"{self.paper_shape:.6g}",
+            "informative from K =": least,
+            **({"note": self.note} if self.note else {}),
+        }
+        return html_table(f"Regret bounds, {self.concept}, K = {self.episodes:,}", rows)
+
 
 @dataclass(frozen=True, eq=False)
 class RegretCurve:
@@ -106,3 +124,13 @@ class RegretCurve:
             f"RegretCurve(K={int(self.checkpoints[-1]):,}, eta={self.eta:.4g}, per agent "
             f"{self.explicit[-1]:.4g}, trivial {self.trivial[-1]:.4g})"
         )
+
+    def _repr_html_(self) -> str:
+        shown = np.unique(np.linspace(0, self.checkpoints.size - 1, 6).round().astype(int))
+        rows = {
+            f"K = {self.checkpoints[k]:,}": (
+                f"{self.explicit[k]:.6g}, trivial {self.trivial[k]:.6g}"
+            )
+            for k in shown
+        }
+        return html_table(f"Explicit bound per agent, η = {self.eta:.6g}", rows)

@@ -17,6 +17,7 @@ import numpy as np
 
 from mamex_bench.claims._verdict import HOLDS, VIOLATED, Verdict, obstacle, of_cell
 from mamex_bench.runs.results import NOT_APPLICABLE, Cell, Results
+from mamex_bench.words import count
 
 CLAIM = "online_to_batch"
 TOLERANCE = 1e-9
@@ -48,8 +49,8 @@ def _judge(cell: Cell) -> Verdict:
     worst = float((excess / scale).max())
     measured = (
         f"{rule} after {cell.episodes:,} episodes: largest gap {float(gap[:, -1].max()):.4g} over "
-        f"{gap.shape[0]} runs, {right} up to {float(bound[:, -1].max()):.4g}; largest excess at "
-        f"any checkpoint {worst:.2g}"
+        f"{count(gap.shape[0], 'run')}, {right} up to {float(bound[:, -1].max()):.4g}; "
+        f"largest excess at any checkpoint {worst:.2g}"
     )
     numbers = {
         "seeds": float(gap.shape[0]),

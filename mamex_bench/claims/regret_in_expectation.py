@@ -31,6 +31,7 @@ from mamex_bench.model._arrays import Floats
 from mamex_bench.runs.results import BoundArrays, Cell, Results
 from mamex_bench.runs.seeds import entropy
 from mamex_bench.statistics import Interval, betting_mean, bootstrap_mean, hoeffding_mean
+from mamex_bench.words import count
 
 CLAIM = "regret_in_expectation"
 ALPHA = 0.05
@@ -64,7 +65,7 @@ def _judge(suite: str, cell: Cell, bounds: BoundArrays) -> Verdict:
     # For Nash and CE the two are the same number.
     parts = f" signed and {total.sampled.estimate:.4g} in positive parts, these with"
     measured = (
-        f"mean regret of {total.sampled.count} runs summed over agents {mean:.4g}"
+        f"mean regret of {count(total.sampled.count, 'run')} summed over agents {mean:.4g}"
         f"{parts if cell.concept == 'cce' else ','} "
         f"bootstrap {span(total.sampled)}, exact {span(total.exact)}, Hoeffding {span(wide)} at "
         f"{100 * level:.3g} %; bound {bound:.4g}, trivial bound {trivial:.4g}"
@@ -136,5 +137,5 @@ def _status(cell: Cell, judged: Sequence[_Quantity]) -> tuple[str, str]:
             f"up, lie beyond the bound {first.bound:.4g}"
         )
     if all(quantity.sampled.high <= quantity.bound for quantity in judged):
-        return HOLDS, f"no violation seen in {seeds} runs"
+        return HOLDS, f"no violation seen in {count(seeds, 'run')}"
     return INCONCLUSIVE, "an interval straddles a bound"

@@ -20,6 +20,7 @@ from mamex_bench.claims._verdict import (
 )
 from mamex_bench.runs.results import BoundArrays, Cell, Results
 from mamex_bench.statistics import clopper_pearson
+from mamex_bench.words import count
 
 CLAIM = "regret_in_probability"
 
@@ -40,9 +41,9 @@ def _judge(cell: Cell, bounds: BoundArrays) -> Verdict:
     allowed = bounds.failure_probability
     fraction = clopper_pearson(beyond, N, 0.95)
     measured = (
-        f"{beyond} of {N} runs beyond the bound {bound:.4g} per agent (allowed probability "
-        f"{allowed:g}), at least {fraction.low:.3g} of all runs at confidence 97.5 %; largest "
-        f"regret {float(worst.max()):.4g}, trivial bound {trivial:.4g}"
+        f"{beyond} of {count(N, 'run')} beyond the bound {bound:.4g} per agent (allowed "
+        f"probability {allowed:g}), at least {fraction.low:.3g} of all runs at confidence 97.5 %; "
+        f"largest regret {float(worst.max()):.4g}, trivial bound {trivial:.4g}"
     )
     numbers = {
         "beyond": float(beyond),
@@ -61,6 +62,8 @@ def _judge(cell: Cell, bounds: BoundArrays) -> Verdict:
         reason = f"too many runs exceed it: {measured}"
         return of_cell(cell, CLAIM, VIOLATED, reason, numbers, cell.expected)
     if fraction.estimate <= allowed:
-        return of_cell(cell, CLAIM, HOLDS, f"no violation seen in {N} runs: {measured}", numbers)
+        return of_cell(
+            cell, CLAIM, HOLDS, f"no violation seen in {count(N, 'run')}: {measured}", numbers
+        )
     reason = f"more runs exceed it than allowed, by chance perhaps: {measured}"
     return of_cell(cell, CLAIM, INCONCLUSIVE, reason, numbers)

@@ -13,6 +13,7 @@ from mamex_bench.cli.text import hanging, table
 from mamex_bench.equilibria import CONCEPTS, backward_induction
 from mamex_bench.errors import ConvergenceError
 from mamex_bench.model.instance import Instance
+from mamex_bench.words import count
 
 if TYPE_CHECKING:
     from mamex_bench.model.game import Game
@@ -81,7 +82,7 @@ def _certificate(name: str, instance: Instance) -> bool:
 def _states(game: Game) -> str:
     sizes = np.diff(game.layers.first)[:-1]
     if sizes.min() == sizes.max():
-        return f"{sizes[0]:,} at each of {game.horizon} steps"
+        return f"{sizes[0]:,} at each of {count(game.horizon, 'step')}"
     return f"{game.states:,} in {game.horizon} steps, {sizes.min():,} to {sizes.max():,} in each"
 
 

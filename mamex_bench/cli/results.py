@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mamex_bench.cli.text import table
 from mamex_bench.errors import InputError
+from mamex_bench.words import count
 
 if TYPE_CHECKING:
     from mamex_bench.runs.results import Results, Verdict
@@ -93,7 +94,7 @@ def compare(options: argparse.Namespace) -> int:
     table(rows)
     for name, only in (("A", first.keys() - second.keys()), ("B", second.keys() - first.keys())):
         if only:
-            print(f"only in {name}: {len(only)} cells")
+            print(f"only in {name}: {count(len(only), 'cell')}")
     return 0
 
 
@@ -115,4 +116,4 @@ def _count(verdicts: Sequence[Verdict]) -> str:
         key = verdict.status + (" as planted" if verdict.expected == verdict.status else "")
         counts[key] = counts.get(key, 0) + 1
     total = ", ".join(f"{number} {status}" for status, number in sorted(counts.items()))
-    return f"{len(verdicts)} verdicts: {total or 'none'}"
+    return f"{count(len(verdicts), 'verdict')}: {total or 'none'}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import wraps
@@ -11,6 +10,7 @@ from time import perf_counter
 from typing import Any, ParamSpec
 
 from mamex_bench.errors import InputError
+from mamex_bench.words import html_table
 
 Arguments = ParamSpec("Arguments")
 
@@ -81,12 +81,7 @@ class Measurement:
             "definition": self.definition,
             "seconds": f"{self.seconds:.3g}",
         }
-        body = "".join(
-            f"<tr><th>{html.escape(key)}</th><td>{html.escape(text)}</td></tr>"
-            for key, text in rows.items()
-        )
-        caption = html.escape(f"{self.measure.replace('_', ' ')} of {self.instance}")
-        return f"<table><caption>{caption}</caption>{body}</table>"
+        return html_table(f"{self.measure.replace('_', ' ')} of {self.instance}", rows)
 
 
 def timed(measure: Callable[Arguments, Measurement]) -> Callable[Arguments, Measurement]:

@@ -21,6 +21,7 @@ from mamex_bench.complexity import _clusters
 from mamex_bench.complexity._discrepancy import Discrepancy
 from mamex_bench.kernels import decoupling as kernel
 from mamex_bench.model._arrays import Floats, Ints, frozen
+from mamex_bench.words import count
 
 CHORD_ROUNDS = 40
 CHORD_TOLERANCE = 1e-3
@@ -215,7 +216,10 @@ def coefficient(
     refined where its largest chord lies. The rule is named after whatever is the least there.
     """
     every = (*partitions, *others)
-    ends = [(max(p.integral, p.total_height / burn), f"{p.clusters} clusters") for p in partitions]
+    ends = [
+        (max(p.integral, p.total_height / burn), count(p.clusters, "cluster"))
+        for p in partitions
+    ]
     points = list(grid)
     values = [value(every, mu, episodes) for mu in points]
     for _ in range(CHORD_ROUNDS):

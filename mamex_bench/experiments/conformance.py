@@ -12,6 +12,7 @@ from mamex_bench.experiments import duties
 from mamex_bench.experiments.subjects import Broken, Subject, subject, words
 from mamex_bench.experiments.trials import TRIALS
 from mamex_bench.model.concepts import CONCEPTS
+from mamex_bench.words import count
 
 __all__ = ["CHECKS", "FAILED", "NOT_APPLICABLE", "OK", "Line", "Subject", "check", "subject"]
 
@@ -94,7 +95,8 @@ def _over_trials(
                 reason = line.detail
     if not passed:
         return Line(name, NOT_APPLICABLE, reason)
-    return Line(name, OK, f"{detail}; {len(passed)} games, {sum(map(len, passed.values()))} cases")
+    games, cases = len(passed), sum(map(len, passed.values()))
+    return Line(name, OK, f"{detail}; {count(games, 'game')}, {count(cases, 'case')}")
 
 
 def _line(name: str, function: Callable[[], str]) -> Line:

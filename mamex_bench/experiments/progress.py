@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable
 from time import perf_counter
 
+from mamex_bench.words import count
+
 
 class Progress:
     """One line on standard error."""
@@ -24,7 +26,7 @@ class Progress:
 
     def begin(self, total: int, workers: int) -> None:
         self._total += total
-        self.say(f"{self._total} runs on {workers} workers")
+        self.say(f"{count(self._total, 'run')} on {count(workers, 'worker')}")
 
     def drop(self, runs: int) -> None:
         self._total -= runs
@@ -38,12 +40,13 @@ class Progress:
             return
         self._shown = now
         left = "" if seconds_left is None else f", about {_clock(seconds_left)} left"
-        words = f"{self._done} of {self._total} runs, {_clock(now - self._started)} passed{left}"
+        done = f"{self._done:,} of {count(self._total, 'run')}"
+        words = f"{done}, {_clock(now - self._started)} passed{left}"
         self.say(words)
 
     def end(self) -> None:
         if not self._silent:
-            self.say(f"{self._done} runs in {_clock(perf_counter() - self._started)}\n")
+            self.say(f"{count(self._done, 'run')} in {_clock(perf_counter() - self._started)}\n")
 
 
 def _clock(seconds: float) -> str:

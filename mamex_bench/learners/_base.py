@@ -15,6 +15,7 @@ from mamex_bench.model.game import Trajectory
 from mamex_bench.model.instance import Instance
 from mamex_bench.model.profiles import Profile
 from mamex_bench.model.simulator import Simulator
+from mamex_bench.words import html_table
 
 
 class Learner(ABC):
@@ -52,6 +53,23 @@ class Learner(ABC):
         self.eta: float | None = None
         self.episode = 0
         self.rng = np.random.default_rng(0)
+
+    def __repr__(self) -> str:
+        eta = "" if self.eta is None else f", eta={self.eta:.4g}"
+        return (
+            f"<{self.name}, {self.concept}, episode {self.episode:,} of {self.episodes:,}{eta}, "
+            f"on {self.instance.name!r}>"
+        )
+
+    def _repr_html_(self) -> str:
+        rows = {
+            "plays": f"{self.profile_kind} profiles",
+            "concept": self.concept,
+            "episode": f"{self.episode:,} of {self.episodes:,}",
+            "η": "—" if self.eta is None else f"{self.eta:.6g}",
+            "instance": self.instance.name,
+        }
+        return html_table(self.name.replace("_", " "), rows)
 
     def begin(self, rng: np.random.Generator) -> None:
         """Take the stream that a learner draws from, where it draws at all; before episode 1."""

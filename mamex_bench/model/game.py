@@ -25,6 +25,7 @@ from mamex_bench.model._arrays import (
     positive_integer,
     stochastic,
 )
+from mamex_bench.words import count, html_table
 
 if TYPE_CHECKING:
     from mamex_bench.model.layered import LayeredGame
@@ -321,10 +322,27 @@ class MarkovGame(Game):
 
     def __repr__(self) -> str:
         return (
-            f"MarkovGame({self.agents} agents, {self.states} states, horizon {self.horizon}, "
+            f"MarkovGame({count(self.agents, 'agent')}, "
+            f"{count(self.states, 'state')}, horizon {self.horizon}, "
             f"actions {' x '.join(map(str, self.action_counts))}"
             f"{', random rewards' if self.random_rewards else ''})"
         )
+
+    def _repr_html_(self) -> str:
+        return html(self, "Markov game")
+
+
+def html(game: Game, kind: str) -> str:
+    """A table of a game's sizes, for notebooks."""
+    rows = {
+        "agents": game.agents,
+        "states": f"{game.states:,}",
+        "horizon": game.horizon,
+        "actions": " × ".join(map(str, game.action_counts)),
+        "rewards": "random" if game.random_rewards else "known",
+        "returns range over": f"{game.return_range:.6g}",
+    }
+    return html_table(kind, rows)
 
 
 def checked_action_counts(action_counts: Sequence[int]) -> tuple[int, ...]:

@@ -21,6 +21,7 @@ from mamex_bench.model._arrays import (
 )
 from mamex_bench.model.game import Game, MarkovGame
 from mamex_bench.model.mixture import Mixture
+from mamex_bench.words import count
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
@@ -148,9 +149,13 @@ class ModelClass:
     def __repr__(self) -> str:
         truth = "misspecified" if self.truth is None else f"truth {self.truth}"
         rewards = "" if self.rewards is None else ", rewards included"
-        mixed = "" if self.mixture is None else f", mixtures of {self.mixture.dimension} kernels"
+        mixed = (
+            ""
+            if self.mixture is None
+            else f", mixtures of {count(self.mixture.dimension, 'kernel')}"
+        )
         ignoring = _ignoring(self.ignored_steps)
-        return f"ModelClass({self.size} models, {truth}{rewards}{mixed}{ignoring})"
+        return f"ModelClass({count(self.size, 'model')}, {truth}{rewards}{mixed}{ignoring})"
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)

@@ -16,6 +16,7 @@ from mamex_bench.model.evaluation import checked_payoffs, payoffs, policy_action
 from mamex_bench.model.game import Game, MarkovGame
 from mamex_bench.model.hypotheses import Hypotheses, ModelClass, ValueClass
 from mamex_bench.model.policies import PurePolicies
+from mamex_bench.words import html_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -157,8 +158,7 @@ class Instance:
             **{f"hypotheses “{k}”": repr(v) for k, v in self.hypotheses.items()},
             **{k: f"{v.value:.6g} ({v.source})" for k, v in self.known.items()},
         }
-        body = "".join(f"<tr><th>{k}</th><td>{v}</td></tr>" for k, v in rows.items())
-        return f"<table><caption>{self.name}</caption>{body}</table>"
+        return html_table(self.name, rows)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """True welfare of every joint pure policy: a heat map for two agents, else sorted.

@@ -15,7 +15,8 @@ from mamex_bench.errors import InputError
 from mamex_bench.kernels.layers import Layers
 from mamex_bench.model._arrays import ROW_TOLERANCE, Floats, Ints, expect_shape, floats, frozen
 from mamex_bench.model._arrays import integers as whole
-from mamex_bench.model.game import Game, MarkovGame, Units, checked_action_counts
+from mamex_bench.model.game import Game, MarkovGame, Units, checked_action_counts, html
+from mamex_bench.words import count
 
 DENSE_LIMIT = 50_000_000  # numbers in a dense transition
 
@@ -176,11 +177,15 @@ class LayeredGame(Game):
 
     def __repr__(self) -> str:
         return (
-            f"LayeredGame({self.agents} agents, {self.states} states in {self.horizon} layers, "
+            f"LayeredGame({count(self.agents, 'agent')}, "
+            f"{count(self.states, 'state')} in {count(self.horizon, 'layer')}, "
             f"actions {' x '.join(map(str, self.action_counts))}, "
-            f"{self.next_state.size} transitions"
+            f"{count(self.next_state.size, 'transition')}"
             f"{', random rewards' if self.random_rewards else ''})"
         )
+
+    def _repr_html_(self) -> str:
+        return html(self, "layered game")
 
 
 def _check_rows(offsets: Ints, rows: Ints, following: Ints, P: Floats, A: int) -> None:

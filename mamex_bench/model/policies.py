@@ -20,6 +20,7 @@ from mamex_bench.model._arrays import (
     whole_seed,
 )
 from mamex_bench.model.game import Game
+from mamex_bench.words import count
 
 ALL_LIMIT = 1_000_000
 
@@ -90,7 +91,9 @@ class PurePolicies:
     def check(self, game: Game) -> None:
         """Raise InputError unless these are policies of that game."""
         if self.agents != game.agents:
-            raise InputError(f"policies for {self.agents} agents: the game has {game.agents}")
+            raise InputError(
+                f"policies for {count(self.agents, 'agent')}: the game has {game.agents}"
+            )
         for i, table in enumerate(self.tables):
             shape = (table.shape[0], *game.table_shape)
             meaning = "(m_i, H, S)" if len(shape) == 3 else "(m_i, N)"

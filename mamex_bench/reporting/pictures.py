@@ -27,6 +27,7 @@ from mamex_bench.model.instance import Instance
 from mamex_bench.model.policies import PurePolicies
 from mamex_bench.model.storage import replacing
 from mamex_bench.reporting import state_graph, style
+from mamex_bench.words import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,7 +91,14 @@ def draw(item: Instance | Game, width: float = style.TWO_COLUMNS) -> Picture:
             bands.append(_sizes_band(game))
     if instance is not None:
         bands.append(_payoff_band(instance))
-    title = f"{game.agents} agents, {game.states:,} states, {game.horizon} steps"
+    title = ", ".join(
+        count(amount, noun)
+        for amount, noun in (
+            (game.agents, "agent"),
+            (game.states, "state"),
+            (game.horizon, "step"),
+        )
+    )
     if isinstance(item, Instance):
         title = shorten(item.name, _TITLE, placeholder=" ...")
     figure = _stacked(bands, title, width)

@@ -137,7 +137,8 @@ def facts(record: InstanceRecord) -> str:
     policies = " × ".join(number(n) for n in record.policy_counts)
     episodes = number(record.episodes).replace(THIN, r"\,")
     text = (
-        f"Family `{record.family}`, $n = {record.agents}$ agents, $S = {record.states}$ states, "
+        f"Family `{record.family}`, $n = {record.agents}$ {_noun(record.agents, 'agent')}, "
+        f"$S = {record.states}$ {_noun(record.states, 'state')}, "
         f"horizon $H = {record.horizon}$, {actions} actions, {policies} pure policies, "
         f"$K = {episodes}$ episodes, "
         f"true returns range over {number(float(record.return_range))}."
@@ -151,6 +152,10 @@ def facts(record: InstanceRecord) -> str:
         items = [f"{markdown(k)} = {markdown(v)}" for k, v in record.parameters.items()]
         text += f" Parameters: {', '.join(items)}."
     return text
+
+
+def _noun(amount: int, noun: str) -> str:
+    return noun if amount == 1 else noun + "s"
 
 
 def known(record: InstanceRecord) -> str:

@@ -16,6 +16,7 @@ from mamex_bench.model.instance import Instance
 from mamex_bench.model.profiles import ClassProfile, MarkovProfile, Profile
 from mamex_bench.runs.archive import Archive
 from mamex_bench.runs.offered import Offered
+from mamex_bench.words import count, html_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -255,7 +256,7 @@ class Run:
         return (
             f"Run({self.learner!r} on {self.instance.name!r}, {self.concept}, "
             f"{self.episodes:,} episodes, seed {self.seed}, regret {total:.6g}, "
-            f"{self.lengths.size:,} profiles)"
+            f"{count(self.lengths.size, 'profile')})"
         )
 
     def _repr_html_(self) -> str:
@@ -271,8 +272,7 @@ class Run:
             "profiles played": f"{self.lengths.size:,}",
             "seconds": f"{self.seconds:.3g}",
         }
-        body = "".join(f"<tr><th>{k}</th><td>{v}</td></tr>" for k, v in rows.items())
-        return f"<table><caption>{self.instance.name}</caption>{body}</table>"
+        return html_table(self.instance.name, rows)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Cumulative regret summed over agents against episodes; draws on `ax` or on new axes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -17,6 +18,7 @@ from mamex_bench.runs.statements import statements
 from mamex_bench.runs.store import RunKey, Store, undamaged
 from mamex_bench.runs.stored import CURVES, read_curves
 from mamex_bench.runs.stored import DONE as DONE
+from mamex_bench.words import count, html_table
 
 FAILED, MISSING, NOT_APPLICABLE = "failed", "missing", "not applicable"
 EXACT, INTERVAL, NOT_RECORDED = "exact", "interval", "not recorded"
@@ -227,9 +229,24 @@ class Results:
     def __repr__(self) -> str:
         done = sum(cell.status == DONE for cell in self.cells)
         return (
-            f"Results({self.suite!r}, {len(self.instances)} instances, "
-            f"{done} of {len(self.cells)} cells done, {len(self.verdicts)} verdicts)"
+            f"Results({self.suite!r}, {count(len(self.instances), 'instance')}, "
+            f"{done} of {count(len(self.cells), 'cell')} done, "
+            f"{count(len(self.verdicts), 'verdict')})"
         )
+
+    def _repr_html_(self) -> str:
+        learners = dict.fromkeys(cell.learner for cell in self.cells)
+        statuses = Counter(cell.status for cell in self.cells)
+        judged = Counter(verdict.status for verdict in self.verdicts)
+        rows = {
+            "description": self.description,
+            "instances": ", ".join(each.id for each in self.instances),
+            "learners": ", ".join(learners),
+            "cells": ", ".join(f"{number} {status}" for status, number in statuses.items()),
+            "verdicts": ", ".join(f"{number} {status}" for status, number in judged.items())
+            or "not judged yet",
+        }
+        return html_table(self.title or self.suite, rows)
 
 
 def load_results(path: str | os.PathLike[str]) -> Results:

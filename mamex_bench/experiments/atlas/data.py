@@ -8,6 +8,7 @@ from math import nan
 from typing import Any, Self
 
 from mamex_bench.experiments.atlas.specs import Plan, SweepSpec
+from mamex_bench.words import count, html_table
 
 # The coefficient's own id among the measures.
 COEFFICIENT = "decoupling"
@@ -141,3 +142,15 @@ class Atlas:
     sweeps: tuple[Sweep, ...]
     provenance: Mapping[str, str] = field(compare=False)
     seconds: float = field(compare=False)
+
+    def __repr__(self) -> str:
+        games, sweeps = count(len(self.games), "game"), count(len(self.sweeps), "sweep")
+        return f"Atlas({self.plan.name!r}, {games}, {sweeps})"
+
+    def _repr_html_(self) -> str:
+        rows = {
+            "games": ", ".join(row.id for row in self.games),
+            "sweeps": ", ".join(sweep.spec.id for sweep in self.sweeps),
+            "seconds": f"{self.seconds:.3g}",
+        }
+        return html_table(self.plan.title or self.plan.name, rows)
