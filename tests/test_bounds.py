@@ -92,6 +92,17 @@ def test_nonvacuous_from_is_the_crossing(instance, d):
     assert bounds.nonvacuous_from(constants, Affine(1e14)) is None
 
 
+@pytest.mark.parametrize("flat", [50.0, 2000.0])
+def test_where_eta_changes_no_error_it_is_a_quarter_of_the_balance(instance, flat):
+    """V_up = e: the search ends a factor 4 below e = eta K U, where the bound is 5 e / 4 + 1."""
+    constants, R = bounds.concentration(instance, None, 1), instance.return_range
+    eta = bounds.tuned_eta(constants, Affine(0.0, flat).upper_value, 1000)
+    assert eta * 1000 * constants.at(1000).expected_U == pytest.approx(flat / 4, rel=1e-3)
+    exact = (1.25 * flat + 1) / R
+    found = bounds.nonvacuous_from(constants, Affine(0.0, flat))
+    assert exact * 0.999 <= found <= exact * 1.006 + 1
+
+
 def test_a_crossing_is_remembered_for_the_same_constants_only(instance):
     """The ranges of returns of two instances may differ where one coefficient serves both."""
     constants, case = bounds.concentration(instance, None, 1000), Affine(2.0)
