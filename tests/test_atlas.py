@@ -203,7 +203,11 @@ def test_an_answer_rests_on_its_own_sources_alone() -> None:
     rank = files("complexity.bilinear_rank")
     assert {"bilinear_rank.py", "_residuals.py", "instance.py"} <= rank
     assert not {"_bracket.py", "witness_rank.py", "mamex.py"} & rank
+    eluder = files("complexity.bellman_eluder_dimension")
+    assert {"_eluder.py", "eluder_dimension.py", "structure.py"} <= eluder
+    assert "_bracket.py" not in eluder  # which the package imports when it is asked for it
     assert "decoupling.py" in files("complexity._bracket")  # its kernels
+    assert {"mamex.py", "_bracket.py"} <= files("learners.mamex")
 
 
 def test_what_is_for_readers_alone_recomputes_nothing(tmp_path: Path) -> None:

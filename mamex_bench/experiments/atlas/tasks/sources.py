@@ -68,8 +68,11 @@ def _imports(path: Path) -> frozenset[Path]:
             continue
         waiting += ast.iter_child_nodes(node)
         if isinstance(node, ast.ImportFrom) and node.module:
-            for name in (node.module, *(f"{node.module}.{each.name}" for each in node.names)):
-                found.update(_files(name))
+            named = [_files(f"{node.module}.{each.name}") for each in node.names]
+            found.update(file for files in named for file in files)
+            # A package that a file is taken from is not what the importer rests on.
+            if not all(named):
+                found.update(_files(node.module))
         elif isinstance(node, ast.Import):
             for each in node.names:
                 found.update(_files(each.name))
