@@ -42,7 +42,7 @@ def point(instance: Instance, index: int, concept: str) -> ClassProfile:
     horizon=st.integers(1, 3),
     sparse=st.booleans(),
 )
-@settings(max_examples=25)
+@settings(max_examples=15)
 def test_many_profiles_as_one_by_one_as_slowly_and_as_by_all_histories(
     seed, concept, counts, horizon, sparse
 ):
@@ -101,6 +101,9 @@ def test_the_interval_is_one_and_supports_are_tried_before():
     np.testing.assert_array_equal(ends[0, -1], ends[1, -1])
     # what a profile's gap is does not hang on what stands beside it
     np.testing.assert_array_equal(ends[:, :-1], everyone)
+    # too many supports at once have intervals
+    crowd = replace(limited(instance, nodes), supports=1).gaps(np.concatenate([x, few]), "nash")
+    assert (crowd[1, -1] > crowd[0, -1]).any()
     # the limit on entries bites as well
     assert (np.diff(limited(instance, 10**5, 10).gaps(x, "nash"), axis=0) > 0.0).any()
 
@@ -139,6 +142,17 @@ def test_by_hand_whoever_watches_pennies_wins_all_rounds_but_one():
     np.testing.assert_allclose(told.gaps(np.full((1, 2, 2), 0.25), "nash")[1], 1.0, atol=1e-15)
     with pytest.raises(InputError, match=r"distributions has shape \(2, 2\): expected \(B, 2, 2\)"):
         instance.all_policies.gaps(np.full((2, 2), 0.25), "nash")
+
+
+def test_forms_that_are_kept_are_few(monkeypatch):
+    instance = instance_of(4, (2, 2), 3, 3, most=6)
+    monkeypatch.setattr("mamex_bench.model.all_policies.CACHED", 3)
+    measure = limited(instance, 20)
+    x = np.stack([point(instance, k, "nash").distribution for k in range(8)])
+    ends = measure.gaps(x, "nash")
+    assert len(measure._forms) == 3
+    np.testing.assert_array_equal(measure.gaps(x, "nash"), ends)
+    np.testing.assert_allclose(ends[0], instance.all_policies.gaps(x, "nash")[0], atol=1e-12)
 
 
 def test_the_slow_code_says_when_it_is_too_much(monkeypatch):

@@ -6,8 +6,8 @@ found once, for all policies that may be drawn, and the value is then a maximum 
 their weights (`kernels.response_forms`), exact for each profile.
 
 Where that takes more than the limits, it is done for the policies that are drawn with positive
-probability. Where that is still too much there is an interval. With w the weights of the others'
-joint policies q,
+probability, if these sets are not too many. Where that is still too much there is an interval. With
+w the weights of the others' joint policies q,
 
     max_d sum_q w(q) V(d, q)  <=  value  <=  sum_q w(q) max_pi V(pi, q):
 
@@ -33,6 +33,8 @@ from mamex_bench.model.unrestricted import others_tables, room_for
 
 NODES = 20_000
 ENTRIES = 1_000_000  # of the forms: about half a millisecond for a profile
+SUPPORTS = 256  # sets of draws that are looked at by themselves, of the profiles given at once
+CACHED = 64  # forms that are kept
 FIXED = 200_000_000  # states that may be visited to value the fixed deviations
 
 
@@ -67,6 +69,7 @@ class AllPolicies:
         payoffs: (n, m_0, ..., m_{n-1}), exact values of the joint pure policies.
         nodes, entries: most pairs of a state and a set, and most entries of the forms, up to which
             values are exact; beyond there are intervals.
+        supports: most sets of draws with forms of their own, of profiles that are given together.
     """
 
     game: Game
@@ -74,6 +77,7 @@ class AllPolicies:
     payoffs: Floats
     nodes: int = NODES
     entries: int = ENTRIES
+    supports: int = SUPPORTS
     _forms: dict[tuple[int, bytes], Forms | None] = field(default_factory=dict)
     _others: dict[int, Ints] = field(default_factory=dict)
     _ends: dict[int, tuple[Floats, Floats]] = field(default_factory=dict)
@@ -117,7 +121,7 @@ class AllPolicies:
         drawn, group = np.unique(weights > 0.0, axis=0, return_inverse=True)
         for g, support in enumerate(drawn):
             members = np.flatnonzero(group.reshape(-1) == g)
-            forms = self._forms_of(agent, support)
+            forms = self._forms_of(agent, support) if len(drawn) <= self.supports else None
             if forms is not None:
                 values[:, members] = forms.values(weights[members][:, support])
             else:
@@ -134,9 +138,14 @@ class AllPolicies:
     def _forms_of(self, agent: int, support: NDArray[np.bool_]) -> Forms | None:
         """Of the draws in `support` (Q,); None beyond the limits."""
         key = (agent, np.packbits(support).tobytes())
-        if key not in self._forms:
-            self._forms[key] = self._write(agent, self._tables(agent)[support])
-        return self._forms[key]
+        if key in self._forms:
+            forms = self._forms.pop(key)  # and goes to the end, as the latest
+        else:
+            forms = self._write(agent, self._tables(agent)[support])
+        self._forms[key] = forms
+        if len(self._forms) > CACHED:
+            del self._forms[next(iter(self._forms))]
+        return forms
 
     def _write(self, agent: int, others: Ints) -> Forms | None:
         game, Q = self.game, others.shape[0]
