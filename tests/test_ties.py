@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 from games import random_game
-from test_linear_learners import case as linear_case
-from test_planning_learners import instance_of, zero_sum_game
+from linear_games import case as linear_case
+from planning_games import instance_of, zero_sum_game
 
 import mamex_bench as mb
 from mamex_bench.kernels import nash_q
