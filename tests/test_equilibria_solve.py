@@ -20,6 +20,7 @@ from mamex_bench.equilibria.linear_program import (
     solve_linear_program,
 )
 from mamex_bench.equilibria.normal_form import NormalForm, Search
+from mamex_bench.equilibria.reduction import kept_strategies
 from mamex_bench.errors import ConvergenceError, InputError
 from mamex_bench.kernels.lemke_howson import lemke_howson
 from mamex_bench.kernels.simplex import OPTIMAL
@@ -242,6 +243,21 @@ def test_short_paths_fall_back_on_long_ones_and_then_on_the_branch(monkeypatch):
     assert poor.status == "best found"
     assert poor.gap > 1e-3
     assert slow.gaps(U, poor.distribution, "nash").max() == pytest.approx(poor.gap)
+
+
+@pytest.mark.parametrize("counts", [(3, 4), (2, 3, 4)])
+def test_reduction_keeps_one_of_each_duplicate_and_no_dominated_strategy(counts):
+    """A random game with a strategy of every agent listed twice and one far below another."""
+    rng = np.random.default_rng(len(counts))
+    U, kept = rng.random((len(counts), *counts)), []
+    for i, m in enumerate(counts):
+        again = np.take(U, [1], axis=1 + i)
+        below = np.take(U, [0], axis=1 + i)
+        below[i] -= 2.0
+        U = np.concatenate([below, U, again], axis=1 + i)
+        kept.append(np.arange(1, m + 1))
+    for found, expected in zip(kept_strategies(NormalForm.of(U)), kept, strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_highs_replaces_a_simplex_that_stopped_early(monkeypatch):
