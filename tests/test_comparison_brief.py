@@ -81,25 +81,38 @@ def test_duels_in_words_answer_the_question_of_the_kind(two: Results) -> None:
     assert all(caveat for _, caveat in lines.values())
 
 
-def test_regret_against_every_policy_known_of_both_sides_opens_the_duel(two: Results) -> None:
-    """Upper ends, where only an interval is certified."""
+def test_regret_against_every_policy_known_of_both_sides_is_a_duel_by_itself(two: Results) -> None:
+    """Upper ends, where only an interval is certified: 30 on "hard", beside the oracle's 20."""
     cells = [
-        replace(each, unrestricted_regret=np.stack([each.regret, 3.0 * each.regret]))
-        if each.learner == "mamex"
-        else each
+        replace(each, unrestricted_regret=np.stack([each.regret, upper * each.regret]))
         for each in two.cells
+        if each.learner == "mamex"
+        for upper in (3.0 if each.instance == "hard" else 1.0,)
     ]
-    known = replace(two, cells=tuple(cells))
-    found = {(each.kind.title, each.plain): each for each in duels.duels(known)}
-    planning = found["tabular, planning", False]
-    assert planning.signs == {("easy", "cce"): 1, ("hard", "cce"): -1}
-    np.testing.assert_allclose(planning.factors, [0.5, 92.0 / 32.0])
+    oracle = cell("hard", "oracle", spread(0, 0.1))
+    far = np.full((2, *oracle.regret.shape), 10.0)
+    cells += [each for each in two.cells if each.learner != "mamex"]
+    known = replace(two, cells=(*cells, replace(oracle, unrestricted_regret=far)))
+    found = {(each.kind.title, each.every): each for each in duels.duels(known)}
+    assert found["tabular, planning", False].signs == {("easy", "cce"): 1}
+    planning = found["tabular, planning", True]
+    assert planning.signs == {("hard", "cce"): -1}
+    np.testing.assert_allclose(planning.factors, [92.0 / 32.0])
+    assert not any(every for title, every in found if title == "policy space")
+    lines = {title: said for title, said, _ in duels.sentences(list(found.values()))}
+    said = next(text for title, text in lines.items() if title.startswith("tabular, planning"))
+    assert "Against every policy, where the class leaves something out: Yes for mamex" in said
     hard = next(each for each in contests.contests(known, "all") if each.instance == "hard")
     assert [each.learner for each in hard.cells] == ["mamex", "optimistic_vi_tuned"]
     np.testing.assert_allclose(hard.means, [30.0, 90.0])
+    assert hard.confined == pytest.approx(20.0)
     assert contests.counted([hard]) == "against every policy, all learners"
+    assert [each.learner for each in contests.only_markov(hard).cells] == ["optimistic_vi_tuned"]
     assert "All learners on one scale" in Document(known).markdown()
     assert "All learners on one scale" not in Document(two).markdown()
+    (axes,) = standing_figures.standing([hard]).axes
+    upright = [line for line in axes.lines if len(set(line.get_xdata())) == 1]
+    assert any(line.get_xdata()[0] == pytest.approx(20.0 / 2.0) for line in upright)
 
 
 def test_only_where_both_regrets_coincide_do_both_sorts_stand_in_one_ranking(two: Results) -> None:

@@ -145,6 +145,7 @@ def standing(found: Sequence[Contest]) -> str:
         "and less than one bad episode lies left of the line at 1; at or below 0.1 is drawn at "
         "the left edge. Named: the least of all, and how many others are level with it, that is "
         "by less than one bad episode or with zero in the 95 % interval of the difference."
+        f"{_oracle(found)}"
     )
 
 
@@ -178,6 +179,15 @@ def profiles(found: Sequence[Contest]) -> str:
         "one, both shifted by the regret of one episode as bad as possible. At τ = 1: how often it "
         "is first. A learner that does not apply to an instance never gets within any factor of "
         f"it.{_mamex(found)[2]}"
+    )
+
+
+def _oracle(found: Sequence[Contest]) -> str:
+    if not any(each.against == "all" and each.confined is not None for each in found):
+        return ""
+    return (
+        " Upright line: the oracle, which solves the true game inside the class: the regret that "
+        "the class leaves out."
     )
 
 

@@ -22,7 +22,14 @@ from mamex_bench.reporting import (
     tuning,
 )
 from mamex_bench.reporting import comparison_tables as tables
-from mamex_bench.reporting.contests import Against, Contest, by_concept, contests, panels
+from mamex_bench.reporting.contests import (
+    Against,
+    Contest,
+    by_concept,
+    contests,
+    only_markov,
+    panels,
+)
 from mamex_bench.reporting.table import Table
 from mamex_bench.runs.results import Results
 
@@ -49,7 +56,8 @@ def section(
     keep = Keeper(styles, table, figure)
     inside, outside, every = (_ordered(results, each) for each in ("class", "all", "inside"))
     together = [each for each in every if each.mixed and each.coincide]
-    known = any(each.mixed for each in outside)  # then that ranking holds all learners anyway
+    known = any(each.mixed for each in outside)
+    markov = [each for each in map(only_markov, outside) if each.cells]
     fought = duels.duels(results)
     return {
         "there": bool(every),
@@ -60,7 +68,7 @@ def section(
         "winners": table(tables.winners(inside)),
         "duels": table(duels.table(fought)) if fought else None,
         "asked": duels.sentences(fought),
-        "together": None if known else keep.standing(together, "-together"),
+        "together": keep.standing(together, "-together"),
         "first_together": comparison_words.first_places(together),
         "class": keep.ranking(inside),
         "known": known,
@@ -71,7 +79,7 @@ def section(
         "inside": keep.map([each for each in every if each.mixed]),
         "on_markov": comparison_words.sentences_on_markov(every),
         "finals": [table(each) for each in final_tables.finals(inside)],
-        "finals_all": [table(each) for each in final_tables.finals(outside)],
+        "finals_all": [table(each) for each in final_tables.finals(markov)],
         "tuning": table(tuning.table([*inside, *outside])),
         "costs": table(cost_tables.costs(results)) if every else None,
         "offers": table(outputs.table(results)) if every else None,

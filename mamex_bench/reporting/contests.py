@@ -23,7 +23,7 @@ themselves.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -50,6 +50,8 @@ class Contest:
         unit: u = n R_true, the regret of one episode that is as bad as possible.
         cells: with data, one per learner, in the suite's order.
         against: "class", "all" or "inside": who takes part and which deviations count.
+        confined: mean final regret of the oracle, which solves the true game inside the class:
+            what the class leaves out; None if it was not run, or its regret is not known.
     """
 
     instance: str
@@ -58,6 +60,7 @@ class Contest:
     unit: float
     cells: tuple[Cell, ...]
     against: Against
+    confined: float | None = None
 
     @cached_property
     def finals(self) -> list[Floats]:
@@ -115,7 +118,11 @@ class Contest:
 
         Then learners of both sorts answer for the same deviations, as far as was seen.
         """
-        return all(np.allclose(cell.regret, cell.class_regret) for cell in self.cells)
+        every = [(curves(cell, "all"), cell) for cell in self.cells]
+        return all(
+            np.allclose(cell.regret if found is None else found, cell.class_regret)
+            for found, cell in every
+        )
 
     def sign(self, one: int, other: int) -> int:
         """-1: `one` has less regret, 1: it has more; 0: level, in interval or by less than u."""
@@ -200,9 +207,25 @@ def contests(results: Results, against: Against = "class") -> list[Contest]:
             cells = tuple(cell for cell in own if cell.concept == concept)
             if len(cells) > 1 and record.episodes == largest[record.group]:
                 unit = record.agents * float(record.return_range)
-                contest = Contest(record.id, concept, record.episodes, unit, cells, against)
+                oracle = _oracle(results, record.id, concept, against)
+                contest = Contest(record.id, concept, record.episodes, unit, cells, against, oracle)
                 found.append(contest)
     return found
+
+
+def only_markov(contest: Contest) -> Contest:
+    """The contest among learners that play Markov profiles."""
+    own = tuple(cell for cell in contest.cells if cell.profile_kind == "markov")
+    return replace(contest, cells=own)
+
+
+def _oracle(results: Results, instance: str, concept: str, against: Against) -> float | None:
+    """Mean final regret of the oracle on that instance."""
+    for cell in results.cells:
+        place = (cell.instance, cell.concept) == (instance, concept)
+        if place and cell.learner_name == "oracle" and has_data(cell):
+            return None if curves(cell, against) is None else float(final(cell, against).mean())
+    return None
 
 
 def counted(found: Sequence[Contest]) -> str:

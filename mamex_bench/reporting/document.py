@@ -103,8 +103,8 @@ class Document(Page):
                     "slugs": slugs,
                     "tally": summary.tally(results, claim),
                     "plain": summary.all_hold(results, claim),
-                    "others": summary.statements(results, claim, holding=False),
-                    "holding": summary.statements(results, claim, holding=True),
+                    "others": summary.statements(results, claim, calm=False),
+                    "calm": summary.statements(results, claim, calm=True),
                 }
             )
         return claims

@@ -2,8 +2,9 @@
 
 A duel needs one regret that speaks of both sides. Learners that play mixtures over the class are
 compared inside it. With learners that play Markov profiles MAMEX is compared where both regrets
-coincide in every run, so that nothing outside the class would have paid, and elsewhere by the
-regret against every policy if that is known of both.
+coincide in every run, so that nothing outside the class would have paid. Where they differ, and
+regret against every policy is known of both, that is counted by itself: there MAMEX pays for what
+the class leaves out, as the oracle does.
 
 The best of a kind is chosen by the same runs that it is judged by, which favours the kind; the
 interval of each duel stands by itself at 95 %.
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mamex_bench.reporting import champions
+from mamex_bench.reporting import champions, kinds
 from mamex_bench.reporting.contests import Contest, contests
 from mamex_bench.reporting.kinds import Kind
 from mamex_bench.reporting.table import Table
@@ -24,6 +25,7 @@ from mamex_bench.reporting.wording import concept, count, learner, number, place
 from mamex_bench.runs.results import Results
 
 WORDS = {-1: "less regret", 0: "level", 1: "more"}
+EVERY_MARK = "‡"
 _NAMED = 6  # at most so many places are named in a sentence
 
 
@@ -35,6 +37,7 @@ class Duels:
         learner: id of the MAMEX.
         kind: of the other side.
         plain: whether tuned forms of that kind were left out.
+        every: whether it is by regret against every policy, where both regrets differ.
         signs: (instance, concept) -> -1: MAMEX has less regret, 0: level, 1: more.
         factors: how many times MAMEX's regret the other one is, both shifted by one bad episode.
     """
@@ -42,6 +45,7 @@ class Duels:
     learner: str
     kind: Kind
     plain: bool
+    every: bool
     signs: dict[tuple[str, str], int]
     factors: tuple[float, ...]
 
@@ -57,47 +61,60 @@ class Duels:
         return list(self.signs.values()).count(sign)
 
 
-def arenas(results: Results) -> dict[tuple[str, str], list[Contest]]:
-    """(instance, concept) -> the contests with one regret for all, in the order of preference."""
-    found: dict[tuple[str, str], list[Contest]] = {}
+def arenas(results: Results) -> tuple[list[Contest], list[Contest]]:
+    """Contests with one regret for all, and those against every policy where regrets differ."""
     together = [each for each in contests(results, "inside") if each.mixed and each.coincide]
-    for each in [*contests(results), *together, *contests(results, "all")]:
-        if champions.mamex(each):
-            found.setdefault((each.instance, each.concept), []).append(each)
-    return found
+    same = {(each.instance, each.concept) for each in together}
+    every = [
+        each
+        for each in contests(results, "all")
+        if each.mixed and (each.instance, each.concept) not in same
+    ]
+    return [*contests(results), *together], every
 
 
 def duels(results: Results) -> list[Duels]:
     """Every MAMEX against every kind, and against what of it is not tuned where that differs."""
-    grounds = arenas(results)
-    every = [contest for own in grounds.values() for contest in own]
-    ids = dict.fromkeys(
-        contest.cells[i].learner for contest in every for i in champions.mamex(contest)
-    )
+    one, other = arenas(results)
+    grounds = [*one, *other]
+    ids = dict.fromkeys(c.cells[i].learner for c in grounds for i in champions.mamex(c))
     found = []
     for identity in ids:
-        for kind in champions.rivals(every):
-            full = _duels(grounds, identity, kind, plain=False)
-            bare = _duels(grounds, identity, kind, plain=True)
-            found.append(full)
-            if bare.signs and (bare.signs, bare.factors) != (full.signs, full.factors):
-                found.append(bare)
+        for kind in champions.rivals(grounds):
+            for every, own in ((False, one), (True, _outside(other, kind))):
+                full = _duels(own, identity, kind, plain=False, every=every)
+                bare = _duels(own, identity, kind, plain=True, every=every)
+                differs = (bare.signs, bare.factors) != (full.signs, full.factors)
+                found += [full, bare] if differs else [full]
     return [each for each in found if each.signs]
 
 
+def _outside(found: Sequence[Contest], kind: Kind) -> list[Contest]:
+    """The contests in which learners of that kind play Markov profiles, all of them."""
+    return [
+        contest
+        for contest in found
+        if all(
+            cell.profile_kind == "markov"
+            for cell in contest.cells
+            if kinds.kind(cell.learner_name) is kind
+        )
+    ]
+
+
 def _duels(
-    grounds: dict[tuple[str, str], list[Contest]], identity: str, kind: Kind, plain: bool
+    grounds: Sequence[Contest], identity: str, kind: Kind, plain: bool, every: bool
 ) -> Duels:
-    signs, factors = {}, []
-    for place, own in grounds.items():
-        for contest in own:
-            one = contest.place_of(identity)
-            other = champions.best_of(contest, kind, plain)
-            if one is not None and other is not None:
-                signs[place] = contest.sign(one, other)
-                factors.append(float(contest.factors[other] / contest.factors[one]))
-                break
-    return Duels(identity, kind, plain, signs, tuple(factors))
+    """On each instance and concept the first contest that holds both sides."""
+    signs: dict[tuple[str, str], int] = {}
+    factors = []
+    for contest in grounds:
+        place = (contest.instance, contest.concept)
+        one, other = contest.place_of(identity), champions.best_of(contest, kind, plain)
+        if place not in signs and one is not None and other is not None:
+            signs[place] = contest.sign(one, other)
+            factors.append(float(contest.factors[other] / contest.factors[one]))
+    return Duels(identity, kind, plain, every, signs, tuple(factors))
 
 
 def table(found: Sequence[Duels]) -> Table:
@@ -105,7 +122,7 @@ def table(found: Sequence[Duels]) -> Table:
     rows = tuple(
         (
             unbroken(learner(each.learner)),
-            unbroken(each.kind.title + (", not tuned" if each.plain else "")),
+            unbroken(_name(each)),
             number(len(each.signs)),
             *(number(each.amount(sign)) for sign in (-1, 0, 1)),
             *(_factor(value) for value in _spread(each.factors)),
@@ -117,8 +134,10 @@ def table(found: Sequence[Duels]) -> Table:
         caption="MAMEX against the best learner of each kind, instances and concepts together: how "
         "often MAMEX has less regret, is level, has more; then how many times MAMEX’s regret the "
         "other’s is, both shifted by one bad episode (below 1: the other has less): least, median "
-        "and greatest. “Not tuned”: tuned forms of that kind left out. The best of a kind is "
-        "chosen by the same runs, which favours the kind; each interval stands by itself at 95 %.",
+        "and greatest. “Not tuned”: tuned forms of that kind left out. "
+        f"{EVERY_MARK}: by regret against every policy, where the class leaves something out. The "
+        "best of a kind is chosen by the same runs, which favours the kind; each interval stands "
+        "by itself at 95 %.",
         header=(
             "MAMEX as",
             "against the best of",
@@ -133,6 +152,11 @@ def table(found: Sequence[Duels]) -> Table:
         align="llrrrrrrr",
         rows=rows,
     )
+
+
+def _name(each: Duels) -> str:
+    ending = ", not tuned" if each.plain else ""
+    return each.kind.title + ending + (f" {EVERY_MARK}" if each.every else "")
 
 
 def _spread(factors: Sequence[float]) -> tuple[float, float, float]:
@@ -161,8 +185,9 @@ def _outcome(each: Duels) -> str:
         f"{WORDS[sign]} on {number(each.amount(sign))}" for sign in (-1, 0, 1) if each.amount(sign)
     ]
     where = f" More on {places(each.where(1))}." if 0 < each.amount(1) <= _NAMED else ""
+    ground = "Against every policy, where the class leaves something out: " if each.every else ""
     return (
-        f"{answer} for {learner(each.learner)}: {', '.join(tally)} of "
+        f"{ground}{answer} for {learner(each.learner)}: {', '.join(tally)} of "
         f"{count(total, 'comparison')}, the best of them at {least} to {most} times its regret, "
         f"{middle} in the median.{where}"
     )

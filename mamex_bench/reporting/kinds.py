@@ -27,8 +27,9 @@ class Kind:
 
 
 _OUTSIDE = (
-    "They are told no finite class and play outside the policy class, so a deviation that counts "
-    "against one side need not count against the other."
+    "They are told no hypotheses and play outside the policy class, to which MAMEX is confined: "
+    "where the class leaves something out, regret against every policy holds what no exploration "
+    "inside it can make good."
 )
 MAMEX = Kind("MAMEX", "mamex", "hypotheses", ("mamex",))
 REFERENCE = Kind(

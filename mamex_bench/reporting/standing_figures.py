@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 EDGE = 0.1  # bad episodes: what is below is drawn here
 _LINE = 0.062  # inches from one kind to the next within a row
+_TALLEST = 6.2  # inches for all rows
 _MARKS = {True: "D", False: "o"}  # tuned or not
+_CONFINED: dict[str, Any] = {"color": style.INK, "linewidth": 1.4, "zorder": 2}
+_ACROSS = 4  # entries of the legend in a line
 _FILLED = "os^"  # MAMEX: the suite's first, second, further ones
 
 
@@ -36,10 +39,13 @@ def standing(found: Sequence[Contest], width: float = style.TWO_COLUMNS) -> Figu
     several = len({contest.concept for contest in found}) > 1
     names = [each.instance + (f", {concept(each.concept)}" if several else "") for each in found]
     groups = [kinds.MAMEX, *champions.rivals(found)]
-    row = _LINE * (len(groups) + 1)
+    row = min(_LINE * (len(groups) + 1), _TALLEST / len(found))
     with style.paper_style():
         left = 0.2 + 0.062 * max(len(name) for name in names)
-        figure, (axes,) = panels_of(width, [[(row * len(found), 0.0)]], left=left, bottom=0.82)
+        entries = _entries(found, groups[1:])
+        lines = -(-len(entries) // _ACROSS)
+        bottom = 0.5 + 0.16 * lines
+        figure, (axes,) = panels_of(width, [[(row * len(found), 0.0)]], left=left, bottom=bottom)
         box = axes.get_position()
         axes.set_position((box.x0, box.y0, box.width - 1.9 / width, box.height))
         for place, contest in enumerate(found):
@@ -54,7 +60,7 @@ def standing(found: Sequence[Contest], width: float = style.TWO_COLUMNS) -> Figu
         axes.set_ylim(len(found) - 0.5, -0.5)
         axes.grid(visible=False, axis="y")
         axes.set_xlabel("regret at K, in episodes as bad as possible")
-        _legend(figure, found, groups[1:])
+        _legend(figure, entries)
     return figure
 
 
@@ -68,6 +74,9 @@ def _row(axes: Axes, place: int, contest: Contest, groups: Sequence[Kind]) -> No
             middle = max(float(contest.means[i]) / contest.unit, EDGE)
             axes.plot([low, high], [at, at], color=look["color"], linewidth=1.0)
             axes.plot([middle], [at], **look, zorder=3, clip_on=False)
+    if contest.against == "all" and contest.confined is not None:
+        floor = max(contest.confined / contest.unit, EDGE)
+        axes.plot([floor, floor], [place - 0.42, place + 0.42], **_CONFINED)
     best, level = contest.cells[contest.best], len(contest.level_with_best())
     text = f"{learner_label(best)} {number(float(contest.means[contest.best]) / contest.unit, 2)}"
     axes.annotate(
@@ -102,10 +111,8 @@ def _look(kind: Kind, marker: str, filled: bool) -> dict[str, Any]:
     return {"color": color, "markerfacecolor": face, **shape}
 
 
-def _legend(figure: Figure, found: Sequence[Contest], groups: Sequence[Kind]) -> None:
-    """MAMEX by option, the other kinds by colour, then what the two forms look like."""
-    from matplotlib.lines import Line2D
-
+def _entries(found: Sequence[Contest], groups: Sequence[Kind]) -> dict[str, dict[str, Any]]:
+    """The legend: MAMEX by option, the other kinds by colour, tuned forms, the oracle."""
     ids = dict.fromkeys(
         learner_label(contest.cells[i]) for contest in found for i in champions.mamex(contest)
     )
@@ -113,17 +120,29 @@ def _legend(figure: Figure, found: Sequence[Contest], groups: Sequence[Kind]) ->
         name: _look(kinds.MAMEX, _FILLED[min(place, 2)], True) for place, name in enumerate(ids)
     }
     entries |= {kind.title: _look(kind, _MARKS[False], False) for kind in groups}
-    form = {**_look(kinds.MAMEX, _MARKS[True], False), "color": style.INK}
-    entries["diamonds: tuned forms"] = form
+    entries["diamonds: tuned forms"] = {
+        **_look(kinds.MAMEX, _MARKS[True], False),
+        "color": style.INK,
+    }
+    if any(contest.against == "all" and contest.confined is not None for contest in found):
+        entries["oracle inside the class"] = _CONFINED
+    return entries
+
+
+def _legend(figure: Figure, entries: dict[str, dict[str, Any]]) -> None:
+    from matplotlib.lines import Line2D
+
     figure.legend(
         [Line2D([], [], **look) for look in entries.values()],
         list(entries),
         loc="lower center",
-        ncols=4,
+        ncols=_ACROSS,
         frameon=False,
         fontsize=style.SMALL,
-        handletextpad=0.1,
+        handletextpad=0.2,
+        handlelength=0.9,
         columnspacing=1.0,
+        borderaxespad=0.1,
     )
 
 

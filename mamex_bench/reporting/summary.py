@@ -96,14 +96,18 @@ def all_hold(results: Results, claim: str) -> str:
     return f"No violation seen in any of {count(len(own), 'verdict')}."
 
 
-def statements(results: Results, claim: str, holding: bool) -> list[str]:
-    """A claim's applicable verdicts that hold, or all others: status, where, its own sentence.
+def statements(results: Results, claim: str, calm: bool) -> list[str]:
+    """A claim's applicable verdicts, those that hold or are vacuous or all others; Markdown.
 
-    Markdown.
+    Status, where, and the verdict's own sentence.
     """
     lines = []
     for v in results.verdicts:
-        if v.claim != claim or v.status == "not applicable" or holding != (v.status == "holds"):
+        if (
+            v.claim != claim
+            or v.status == "not applicable"
+            or calm != (v.status in ("holds", "vacuous"))
+        ):
             continue
         look = style.status(v.status, v.expected)
         place = [markdown(v.instance), concept(v.concept), markdown(learner(v.learner))]
