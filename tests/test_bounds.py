@@ -169,8 +169,10 @@ def test_bad_arguments(instance, change, message):
 
 def test_bad_checkpoints(instance):
     case = {"concept": "ce", "eta": 1.0, "coefficient": Affine(1.0)}
-    with pytest.raises(InputError, match="increasing"):
-        bounds.regret_curve(instance, checkpoints=[5, 3], **case)
+    for wrong in ([5, 3], [3, 3], [0, 3]):
+        with pytest.raises(InputError, match="increasing"):
+            bounds.regret_curve(instance, checkpoints=wrong, **case)
+    assert bounds.regret_curve(instance, checkpoints=[1, 2, 3], **case).explicit.shape == (3,)
     with pytest.raises(InputError, match="last checkpoint"):
         bounds.regret_curve(instance, checkpoints=[3, 5], episodes=6, **case)
 

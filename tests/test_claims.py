@@ -284,6 +284,8 @@ def record(lower, upper, known=None, **more):
         (record(1.0, 1.0 - 1e-13), "holds"),
         (record(1.0, 2.0, known=1.5), "holds"),
         (record(1.0, 2.0, known=3.0), "holds"),
+        (record(1000.0, 1000.0 * (1 - 0.5e-9)), "holds"),
+        (record(1000.0, 1000.0 * (1 - 1.5e-9)), "violated"),
         (record(1.0, 0.999), "violated"),
         (record(1.0, 2.0, known=0.9), "violated"),
         (record(-0.1, 2.0), "violated"),
