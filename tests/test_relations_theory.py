@@ -190,6 +190,7 @@ def test_lost_welfare_is_seen(game):
     lost = game.payoffs.sum(axis=0).reshape(-1) - game.model_payoffs().sum(axis=1)
     distance = np.sqrt(hellinger(game, None, game.game.transition))
     assert (lost <= G * distance + 1e-12).all()
+    assert (L * distance**2 + 1e-12 >= discrepancies(game)[0].own.T).all()
     assert (lost >= G * distance - 1e-12).sum() > distance.shape[1]
     # No welfare to lose.
     soccer = reduced(catalogue.make("purgatory"), 2, 4)
@@ -265,10 +266,15 @@ def test_lost_welfare_is_shared_as_is_best():
     agents = complexity.decoupling(needles(), 20).agents
     bound = _relation_decisions.drawn_estimation
     alone = bound(agents, 0.5, 0.0, 4.0)
-    # Never more than sqrt(2) G, and close to G^2 / (4 gamma') where that is small.
-    for G in (0.01, 0.3, 3.0):
-        extra = bound(agents, 0.5, G, 4.0) - alone
-        assert 0.0 < extra <= np.sqrt(2.0) * G
+    assert alone == pytest.approx(1.0 - 8.0 / 64.0, abs=1e-3)
+    # A share of gamma goes to the arm, what is left to welfare, which costs sqrt(2) G at most.
+    for G, gamma in ((0.01, 4.0), (0.3, 4.0), (3.0, 4.0), (1.0, 16.0)):
+        shares = [
+            1.0 - 2.0 * share * gamma / 64.0 + min(G**2 / (4.0 * left), 2.0**0.5 * G)
+            for share in _relation_decisions.SHARES
+            for left in [max((1.0 - share) * gamma, 1e-9)]
+        ]
+        assert bound(agents, 0.5, G, gamma) == pytest.approx(min(shares), abs=1e-3)
     # Where no step is heard errors count in full.
     assert bound(agents, 0.0, 0.5, 4.0) == pytest.approx(1.0 + 0.25 / 16.0)
     found = check(catalogue.make("blind_step"), "estimation_below_draws", episodes=20)
