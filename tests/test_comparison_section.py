@@ -198,9 +198,12 @@ def test_many_learners_are_drawn_in_panels_by_kind_with_mamex_in_each() -> None:
         "function approximation",
         "linear structure",
     ]
+    best = ["double oracle", "optimistic vi", "nash q", "golf", "omni vi"]
     for axes in figure.axes:
         ends = [t.get_text() for t in axes.texts if t.get_label() == "_end"]
         assert "mamex" in ends
+        bold = {t.get_text() for t in axes.texts if t.get_fontweight() == 700}
+        assert bold == {"mamex", best.pop(0)}, "MAMEX and the least final regret of the kind"
         assert len(ends) <= multiples.MOST
     shown = {t.get_text() for axes in figure.axes for t in axes.texts}
     assert {c.learner.replace("_", " ") for c in cells} - shown == {"uniform"}

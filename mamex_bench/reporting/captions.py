@@ -119,7 +119,8 @@ def by_kind(record: InstanceRecord, name: str, cells: Sequence[Cell]) -> str:
     return (
         f"{record.id}, {concept(name)}: cumulative regret of the rivals by kind, signed sum over "
         f"agents of exact gaps, {seeds(cells)}; line: median, band: 10 % to 90 % quantile over "
-        "seeds. MAMEX stands in every panel, and the grey line is the trivial bound. Values at or "
+        "seeds. MAMEX stands in every panel, bold is the least final regret of each kind, and the "
+        "grey line is the trivial bound. Values at or "
         "below zero are drawn on the lowest line." + _markov(cells)
     )
 

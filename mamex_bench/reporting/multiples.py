@@ -7,12 +7,14 @@ its bounds, references and planted faults alone, and the rest stands here.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mamex_bench.model._arrays import Floats
 from mamex_bench.reporting import figures, kinds, style
+from mamex_bench.reporting.labels import EndLabel
 from mamex_bench.reporting.panels import finish, logarithmic, note, panels_of
 from mamex_bench.reporting.wording import has_data
 from mamex_bench.runs.results import Cell
@@ -50,6 +52,29 @@ def base_of(cells: Sequence[Cell]) -> Cell | None:
     return next((cell for cell in cells if cell.learner_name == "mamex" and has_data(cell)), None)
 
 
+def _drawn(
+    axes: Axes,
+    field: str,
+    own: Sequence[Cell],
+    base: Cell | None,
+    styles: figures.Styles,
+    floor: float,
+) -> list[EndLabel]:
+    """Curves of one kind and of MAMEX: the least final regret of the kind stands out."""
+    best = min(own, key=lambda cell: float(figures.total(cell)[:, -1].mean()))
+    marks = []
+    for cell in [*own, *([base] if base else [])]:
+        values = figures.total(cell) if field == "regret" else np.asarray(getattr(cell, field))
+        if not np.isfinite(values).any():
+            continue
+        look = styles[cell.learner]
+        if cell is not base:
+            look = replace(look, width=1.9 if cell is best else 0.9)
+        mark = figures.curve(axes, cell, values, look, floor)
+        marks.append(replace(mark, bold=mark.bold or cell is best))
+    return marks
+
+
 def regret(
     cells: Sequence[Cell], styles: figures.Styles | None = None, width: float = style.TWO_COLUMNS
 ) -> Figure:
@@ -66,11 +91,7 @@ def regret(
         marked = []
         for place, (axes, (kind, own)) in enumerate(zip(panels, groups)):
             logarithmic(axes)
-            drawn = [*own, *([base] if base else [])]
-            marks = [
-                figures.curve(axes, cell, figures.total(cell), styles[cell.learner], floor)
-                for cell in drawn
-            ]
+            marks = _drawn(axes, "regret", own, base, styles, floor)
             trivial = None if base is None or base.bounds is None else base.bounds.trivial
             if base is not None and trivial is not None:
                 axes.plot(base.checkpoints, trivial, color=style.MUTED, linewidth=0.7, zorder=1)
@@ -96,12 +117,7 @@ def gaps(
             kind, own = groups[place // 2]
             field, title = (("gap", "profile played"), ("output_gap", "output"))[place % 2]
             logarithmic(axes)
-            marks = []
-            for cell in [*own, *([base] if base else [])]:
-                values = np.asarray(getattr(cell, field), dtype=float)
-                if np.isfinite(values).any():
-                    look = styles[cell.learner]
-                    marks += [figures.curve(axes, cell, values, look, figures.FLOOR)]
+            marks = _drawn(axes, field, own, base, styles, figures.FLOOR)
             for level in figures.LEVELS:
                 axes.axhline(level, color=style.MUTED, linewidth=0.5, zorder=1)
             if not marks:
