@@ -17,7 +17,7 @@ from types import ModuleType
 
 from mamex_bench.errors import InputError, MamexBenchError, NotApplicableError
 from mamex_bench.experiments.atlas.specs import REGRET_BOUND, SIZES
-from mamex_bench.experiments.atlas.tasks import coefficients, instances, neighbours, play
+from mamex_bench.experiments.atlas.tasks import coefficients, instances, neighbours, play, structure
 from mamex_bench.experiments.atlas.tasks.sources import measure_roots, version
 from mamex_bench.experiments.atlas.tasks.task import (
     DONE,
@@ -33,7 +33,7 @@ HOMES: dict[str, ModuleType] = {
     "facts": instances,
     "bracket": coefficients,
     "check": coefficients,
-    "bounds": coefficients,
+    "bounds": structure,
     "measure": neighbours,
     "relations": neighbours,
     "regret": play,
@@ -86,7 +86,7 @@ def _place(task: Task) -> Path:
 def key(task: Task) -> str:
     """Hash of the question and of the sources behind the answer."""
     homes = [HOMES[task.kind], instances]
-    if task.kind == "measure" and task.asked["name"] == REGRET_BOUND:
+    if task.kind == "bounds" or (task.kind, task.asked.get("name")) == ("measure", REGRET_BOUND):
         homes.append(coefficients)
     own = tuple(str(module.__file__) for module in homes)
     behind = version(own, tuple(_roots(task)))
