@@ -11,7 +11,8 @@ errors r + P_g W_f - (r + W_f(x')), and nothing follows the last step.
 What is wanted is the member of greatest worth, so only models of greater worth must be shown to be
 outside. For that one witness will do, a step h and a rival g: losses[f, h, f] - losses[f, h, g] -
 beta_h > 0 bounds the excess from below, and takes one difference of two squares per episode to keep
-up to date. All losses of f are computed only when its witness fails.
+up to date. When a witness fails, rivals that served others are tried; all losses of f are
+computed only where none of these will do.
 """
 
 from __future__ import annotations
@@ -35,13 +36,14 @@ CLEAR = 1e-9  # a witness must lead by more than what rounding could have given 
 class History(NamedTuple):
     """Models and data.
 
-    probability (nnz, F); used (H,): 0 or 1; states (K, H+1), numbered across layers, and actions
-    (K, H) of the episodes so far, of which there are episodes[0]; counts (nnz,): how often each
-    entry was taken. beta (H,).
+    probability (nnz, F), and models (F, nnz), the same; used (H,): 0 or 1; states (K, H+1),
+    numbered across layers, and actions (K, H) of the episodes so far, of which there are
+    episodes[0]; counts (nnz,): how often each entry was taken. beta (H,).
     """
 
     layers: Layers
     probability: Floats
+    models: Floats
     used: Floats
     states: Ints
     actions: Ints
@@ -58,6 +60,7 @@ class Targets(NamedTuple):
     witness of f, -1 for none, and by how much it leads (0 without one) in the first led[0]
     episodes. apart, total (N A, F): P_f W_f - P_g W_f and P_f W_f + P_g W_f at the rows of its
     step, g its rival; apart is zero at other rows.
+    rivals (R,): those that served last, -1 for none.
     shown (1,), expected (N A, F), known (N A,): P_g W_f for all g, f = shown[0], at the rows known.
     """
 
@@ -71,6 +74,7 @@ class Targets(NamedTuple):
     led: Ints
     apart: Floats
     total: Floats
+    rivals: Ints
     shown: Ints
     expected: Floats
     known: NDArray[np.bool_]
@@ -138,12 +142,12 @@ def _least(row: Floats) -> float:
     a = b = c = d = np.inf
     whole = row.shape[0] - row.shape[0] % 4
     for g in range(0, whole, 4):
-        a = min(a, row[g])
-        b = min(b, row[g + 1])
-        c = min(c, row[g + 2])
-        d = min(d, row[g + 3])
+        a = row[g] if row[g] < a else a
+        b = row[g + 1] if row[g + 1] < b else b
+        c = row[g + 2] if row[g + 2] < c else c
+        d = row[g + 3] if row[g + 3] < d else d
     for g in range(whole, row.shape[0]):
-        a = min(a, row[g])
+        a = row[g] if row[g] < a else a
     return min(min(a, b), min(c, d))
 
 
@@ -199,14 +203,15 @@ def _dismiss(history: History, targets: Targets, f: int) -> None:
 def _appoint(history: History, targets: Targets, f: int, h: int, g: int, lead: float) -> None:
     """Have the rival g at step h be the witness of f."""
     layers, A = history.layers, history.layers.actions
+    own, other = history.models[f], history.models[g]
     _dismiss(history, targets, f)
     for row in range(layers.first[h] * A, layers.first[h + 1] * A):
         p = 0.0
         q = 0.0
         for entry in range(layers.rows[row], layers.rows[row + 1]):
             target = targets.values[layers.following[entry], f]
-            p += history.probability[entry, f] * target
-            q += history.probability[entry, g] * target
+            p += own[entry] * target
+            q += other[entry] * target
         targets.apart[row, f] = p - q
         targets.total[row, f] = p + q
     targets.step[f] = h
@@ -214,9 +219,47 @@ def _appoint(history: History, targets: Targets, f: int, h: int, g: int, lead: f
 
 
 @jit
+def _lead_of(history: History, targets: Targets, f: int, h: int, g: int) -> float:
+    """losses[f, h, f] - losses[f, h, g] - beta_h, from how often each entry was taken."""
+    layers, counts, A = history.layers, history.counts, history.layers.actions
+    own, other = history.models[f], history.models[g]
+    lead = -history.beta[h]
+    for row in range(layers.first[h] * A, layers.first[h + 1] * A):
+        begin, end = layers.rows[row], layers.rows[row + 1]
+        if counts[begin:end].sum() == 0.0:
+            continue
+        p = 0.0
+        q = 0.0
+        for entry in range(begin, end):
+            target = targets.values[layers.following[entry], f]
+            p += own[entry] * target
+            q += other[entry] * target
+        for entry in range(begin, end):
+            y = targets.values[layers.following[entry], f]
+            lead += counts[entry] * (p - q) * (p + q - 2.0 * y)
+    return lead
+
+
+@jit
+def _try_rivals(history: History, targets: Targets, f: int) -> bool:
+    """Whether one of the rivals that served last is a witness of f; the best is appointed."""
+    best, step, rival = CLEAR, -1, -1
+    for g in targets.rivals:
+        if g >= 0 and g != f:
+            for h in range(history.used.shape[0] - 1):
+                if history.used[h] > 0.0:
+                    lead = _lead_of(history, targets, f, h, g)
+                    if lead > best:
+                        best, step, rival = lead, h, g
+    if step >= 0:
+        _appoint(history, targets, f, step, rival, best)
+    return step >= 0
+
+
+@jit
 def is_outside(history: History, targets: Targets, f: int) -> bool:
     """Whether model f is outside the confidence set, when leads are up to date."""
-    if targets.lead[f] > CLEAR:
+    if targets.lead[f] > CLEAR or _try_rivals(history, targets, f):
         return True
     beyond, step = excess(history, targets, f)
     if beyond <= TIE:
@@ -224,6 +267,9 @@ def is_outside(history: History, targets: Targets, f: int) -> bool:
         return False
     rival = int(np.argmin(targets.losses[f, step]))
     _appoint(history, targets, f, step, rival, beyond)
+    if not (targets.rivals == rival).any():
+        targets.rivals[1:] = targets.rivals[:-1].copy()
+        targets.rivals[0] = rival
     return True
 
 
@@ -252,7 +298,7 @@ def select(history: History, targets: Targets, out: Ints) -> int:
     for f in targets.order:
         if count > 0 and targets.worth[f] < targets.worth[out[0]] - TIE:
             break
-        if not is_outside(history, targets, f):
+        if targets.lead[f] <= CLEAR and not is_outside(history, targets, f):
             out[count] = f
             count += 1
     if count == 0:
@@ -270,9 +316,10 @@ def stays(history: History, targets: Targets, f: int) -> bool:
     for other in targets.order:
         if targets.worth[other] <= targets.worth[f] + TIE:
             break
-        if not is_outside(history, targets, other):
+        # The first half stands here too because the call costs a hundred times what it does.
+        if targets.lead[other] <= CLEAR and not is_outside(history, targets, other):
             return False
-    return not is_outside(history, targets, f)
+    return excess(history, targets, f)[0] <= TIE
 
 
 @jit
