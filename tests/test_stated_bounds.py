@@ -134,6 +134,16 @@ def test_a_bound_may_say_that_it_does_not_speak_here(monkeypatch: pytest.MonkeyP
     assert mb.bounds.of_learner("uniform", instance, **words) == []
 
 
+def test_a_bound_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def bound(*_: Any, options: Any, **__: Any) -> Any:
+        return AT * options["width"], 0.0
+
+    instance = planted(monkeypatch, STATEMENT=PROVED, bound=bound)
+    words = r"^bound 'strange' fails on instance 'needle\(.*\)': KeyError\('width'\)$"
+    with pytest.raises(InputError, match=words):
+        only("uniform", instance)
+
+
 @pytest.mark.parametrize(
     ("learners", "kind", "source", "words"),
     [

@@ -74,7 +74,8 @@ def of_learner(
     learner: registered name; options: its own, defaults included; episodes: that it is made for.
 
     Raises:
-        InputError: a bound whose file has no STATEMENT, or that gave no number per checkpoint.
+        InputError: a bound whose file has no STATEMENT, that fails, or that gave no number per
+            checkpoint.
     """
     found = []
     for name in names():
@@ -94,5 +95,9 @@ def of_learner(
             )
         except NotApplicableError:
             continue
+        except Exception as error:
+            raise InputError(
+                f"bound {name!r} fails on instance {instance.name!r}: {error!r}"
+            ) from error
         found.append(stated(name, statement, given, checkpoints))
     return found
