@@ -15,9 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from mamex_bench.reporting import champions, kinds
+from mamex_bench.reporting import champions, kinds, outcomes
 from mamex_bench.reporting.contests import Contest, contests
 from mamex_bench.reporting.kinds import Kind
 from mamex_bench.reporting.table import Table
@@ -123,9 +121,7 @@ def table(found: Sequence[Duels]) -> Table:
         (
             unbroken(learner(each.learner)),
             unbroken(_name(each)),
-            number(len(each.signs)),
-            *(number(each.amount(sign)) for sign in (-1, 0, 1)),
-            *(_factor(value) for value in _spread(each.factors)),
+            *outcomes.columns(list(each.signs.values()), each.factors),
         )
         for each in found
     )
@@ -138,17 +134,7 @@ def table(found: Sequence[Duels]) -> Table:
         f"{EVERY_MARK}: by regret against every policy, where the class leaves something out. The "
         "best of a kind is chosen by the same runs, which favours the kind; each interval stands "
         "by itself at 95 %.",
-        header=(
-            "MAMEX as",
-            "against the best of",
-            "compared",
-            "less",
-            "level",
-            "more",
-            "factor, least",
-            "median",
-            "greatest",
-        ),
+        header=("MAMEX as", "against the best of", *outcomes.HEADER),
         align="llrrrrrrr",
         rows=rows,
     )
@@ -157,14 +143,6 @@ def table(found: Sequence[Duels]) -> Table:
 def _name(each: Duels) -> str:
     ending = ", not tuned" if each.plain else ""
     return each.kind.title + ending + (f" {EVERY_MARK}" if each.every else "")
-
-
-def _spread(factors: Sequence[float]) -> tuple[float, float, float]:
-    return min(factors), float(np.median(factors)), max(factors)
-
-
-def _factor(value: float) -> str:
-    return number(value, 2)
 
 
 def sentences(found: Sequence[Duels]) -> list[tuple[str, str, str]]:
@@ -178,7 +156,7 @@ def sentences(found: Sequence[Duels]) -> list[tuple[str, str, str]]:
 
 def _outcome(each: Duels) -> str:
     """Yes or no, how often, by how much, and where not."""
-    least, middle, most = (_factor(value) for value in _spread(each.factors))
+    least, middle, most = outcomes.spread(each.factors)
     total, less = len(each.signs), each.amount(-1)
     answer = "Yes" if less == total else "No" if less == 0 else "In part"
     tally = [
@@ -188,6 +166,6 @@ def _outcome(each: Duels) -> str:
     ground = "Against every policy, where the class leaves something out: " if each.every else ""
     return (
         f"{ground}{answer} for {learner(each.learner)}: {', '.join(tally)} of "
-        f"{count(total, 'comparison')}, the best of them at {least} to {most} times its regret, "
+        f"{count(total, 'comparison')}, the best of them at a factor of {least} to {most}, "
         f"{middle} in the median.{where}"
     )

@@ -199,61 +199,76 @@ def size(graph: StateGraph, width: float) -> tuple[float, float]:
 
 def draw(axes: Axes, graph: StateGraph, between: float) -> Any:
     """Draw into axes whose rows are `between` inches apart; returns what a colour bar needs."""
-    from matplotlib.collections import PathCollection
-    from matplotlib.path import Path
-
-    x, y = graph.step.astype(np.float64), graph.row
     steps = int(graph.step.max()) + 1
     axes.set_xlim(-0.55, steps - 0.5)
     axes.set_ylim(graph.rows - 1 + 0.18 / between, -0.18 / between)
     apart = axes.bbox.width / axes.figure.dpi / (steps + 0.05)
     radius = min(0.36 * between, 0.3 * apart, 0.14)
+    _lines(axes, graph, graph.possible, style.GREY, 0.35, (0.4, 0.55))
+    _lines(axes, graph, graph.played, style.VERMILLION, 0.1, (0.25, 1.0))
+    _starts(axes, graph, radius)
+    dots = _dots(axes, graph, radius)
+    _frame(axes, graph, steps)
+    return dots
 
-    def curves(chosen: npt.NDArray[np.bool_]) -> list[Path]:
-        codes = [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4]
-        pairs = graph.lines[chosen]
-        return [
-            Path([(x[i], y[i]), (x[i] + 0.5, y[i]), (x[j] - 0.5, y[j]), (x[j], y[j])], codes)
-            for i, j in pairs
-        ]
 
-    def lines(weight: Floats, color: str, width: float, alpha: tuple[float, float]) -> None:
-        chosen = weight > 1e-9
-        if not chosen.any():
-            return
-        axes.add_collection(
-            PathCollection(
-                curves(chosen),
-                facecolors="none",
-                edgecolors=color,
-                linewidths=width + 2.4 * weight[chosen],
-                alpha=list(alpha[0] + (alpha[1] - alpha[0]) * np.sqrt(weight[chosen])),
-                transform=axes.transData,
-                capstyle="butt",
-            ),
-            autolim=False,
-        )
+def _lines(
+    axes: Axes,
+    graph: StateGraph,
+    weight: Floats,
+    color: str,
+    width: float,
+    alpha: tuple[float, float],
+) -> None:
+    """Curves from state to state where `weight` is positive, thicker and darker with it."""
+    from matplotlib.collections import PathCollection
+    from matplotlib.path import Path
 
-    lines(graph.possible, style.GREY, 0.35, (0.4, 0.55))
-    lines(graph.played, style.VERMILLION, 0.1, (0.25, 1.0))
+    chosen = weight > 1e-9
+    if not chosen.any():
+        return
+    x, y = graph.step.astype(np.float64), graph.row
+    codes = [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4]
+    curves = [
+        Path([(x[i], y[i]), (x[i] + 0.5, y[i]), (x[j] - 0.5, y[j]), (x[j], y[j])], codes)
+        for i, j in graph.lines[chosen]
+    ]
+    axes.add_collection(
+        PathCollection(
+            curves,
+            facecolors="none",
+            edgecolors=color,
+            linewidths=width + 2.4 * weight[chosen],
+            alpha=list(alpha[0] + (alpha[1] - alpha[0]) * np.sqrt(weight[chosen])),
+            transform=axes.transData,
+            capstyle="butt",
+        ),
+        autolim=False,
+    )
+
+
+def _starts(axes: Axes, graph: StateGraph, radius: float) -> None:
+    """An arrow into every first state, with its probability unless it is certain."""
     for i in map(int, np.flatnonzero(graph.start > 0.0)):
+        place = (float(graph.step[i]), graph.row[i])
         tail: Any = {"xytext": (-radius * 72 - 13, 0), "textcoords": "offset points"}
         if graph.start[i] < 1.0:
             look: Any = {"ha": "right", "va": "center_baseline", "fontsize": style.SMALL}
-            axes.annotate(f"{graph.start[i]:.2g} ", (x[i], y[i]), **tail, **look)
-        axes.annotate(
-            "",
-            (x[i], y[i]),
-            **tail,
-            arrowprops={
-                "arrowstyle": "-|>",
-                "color": style.INK,
-                "linewidth": 0.9,
-                "shrinkA": 0,
-                "shrinkB": radius * 72,
-                "mutation_scale": 6,
-            },
-        )
+            axes.annotate(f"{graph.start[i]:.2g} ", place, **tail, **look)
+        arrow = {
+            "arrowstyle": "-|>",
+            "color": style.INK,
+            "linewidth": 0.9,
+            "shrinkA": 0,
+            "shrinkB": radius * 72,
+            "mutation_scale": 6,
+        }
+        axes.annotate("", place, **tail, arrowprops=arrow)
+
+
+def _dots(axes: Axes, graph: StateGraph, radius: float) -> Any:
+    """States, coloured by value, which is written in where there is room."""
+    x, y = graph.step.astype(np.float64), graph.row
     low, high = float(graph.value.min()), float(graph.value.max())
     if high - low < 1e-9:
         low, high = low - 0.5, high + 0.5
@@ -272,17 +287,13 @@ def draw(axes: Axes, graph: StateGraph, between: float) -> Any:
     )
     if radius >= _NUMBERS:
         for i, value in enumerate(graph.value):
+            look: Any = {"ha": "center", "va": "center_baseline", "fontsize": style.SMALL}
             ink = style.PAPER if (value - low) / (high - low) < 0.55 else style.INK
-            axes.text(
-                x[i],
-                y[i],
-                f"{value:.2g}",
-                color=ink,
-                fontsize=style.SMALL,
-                ha="center",
-                va="center_baseline",
-                zorder=4,
-            )
+            axes.text(x[i], y[i], f"{value:.2g}", color=ink, zorder=4, **look)
+    return dots
+
+
+def _frame(axes: Axes, graph: StateGraph, steps: int) -> None:
     axes.set_xticks(range(steps))
     axes.set_xlabel("step")
     if graph.names:
@@ -294,4 +305,3 @@ def draw(axes: Axes, graph: StateGraph, between: float) -> Any:
     axes.grid(visible=False)
     for side in ("left", "bottom"):
         axes.spines[side].set_visible(False)
-    return dots

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from mamex_bench.reporting import kinds
+from mamex_bench.reporting import kinds, outcomes
 from mamex_bench.reporting.contests import Contest
 from mamex_bench.reporting.table import Table
-from mamex_bench.reporting.wording import MARKOV_MARK, learner, number, unbroken
+from mamex_bench.reporting.wording import MARKOV_MARK, learner, unbroken
 
 
 def table(found: Sequence[Contest]) -> Table:
@@ -30,9 +28,7 @@ def table(found: Sequence[Contest]) -> Table:
             (
                 unbroken(learner(identity)),
                 unbroken(learner(root)),
-                number(len(own)),
-                *(number(signs.count(sign)) for sign in (-1, 0, 1)),
-                *(number(float(value), 2) for value in np.quantile(ratios, [0.0, 0.5, 1.0])),
+                *outcomes.columns(signs, ratios),
             )
         )
     return Table(
@@ -42,17 +38,7 @@ def table(found: Sequence[Contest]) -> Table:
         "the regret with the theorem’s constants its own is, both shifted by one bad episode: "
         "least, median and greatest. Regret inside the class, for learners marked "
         f"{MARKOV_MARK} elsewhere against every policy.",
-        header=(
-            "tuned form",
-            "constants of",
-            "compared",
-            "less",
-            "level",
-            "more",
-            "factor, least",
-            "median",
-            "greatest",
-        ),
+        header=("tuned form", "constants of", *outcomes.HEADER),
         align="llrrrrrrr",
         rows=tuple(rows),
     )
