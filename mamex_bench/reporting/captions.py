@@ -25,8 +25,7 @@ def _markov(cells: Sequence[Cell]) -> str:
         return ""
     return (
         f" Learners marked {MARKOV_MARK} play Markov profiles: their gaps count deviations to "
-        "every "
-        "policy, those of the others deviations inside the policy class."
+        "every policy, those of the others deviations inside the policy class."
     )
 
 
@@ -43,11 +42,9 @@ def regret(record: InstanceRecord, name: str, cells: Sequence[Cell]) -> str:
         text += (
             " The explicit bounds have every constant proved: on the mean over seeds, and on each "
             f"seed with probability at least {1 - delta:g}. The paper shape is the published "
-            "leading "
-            "order with constant 1 and is not a bound at finite K. Lower panel: mean over seeds "
-            "divided by the learner’s own explicit bound on the mean; dashed where that bound is "
-            "not "
-            "below the trivial one."
+            "leading order with constant 1 and is not a bound at finite K. Lower panel: mean over "
+            "seeds divided by the learner’s own explicit bound on the mean; dashed where that "
+            "bound is not below the trivial one."
         )
     if any(cell.stated for cell in cells):
         text += (
@@ -73,10 +70,9 @@ def envelope(group: str, name: str, cells: Sequence[Cell]) -> str:
     """Caption of `figures.envelope`."""
     return (
         f"{group}, {concept(name)}: mean regret (signed sum over agents) at K, on the instance "
-        "made "
-        f"for K; {seeds(cells)} each, bars: 95 % bootstrap interval of the mean. Slopes: least "
-        "squares "
-        "on logarithms over all K, 95 % bootstrap interval. The paper shape is not a bound at "
+        f"made for K; {seeds(cells)} each, bars: 95 % bootstrap interval of the mean. Slopes: "
+        "least squares on logarithms over all K, 95 % bootstrap interval. The paper shape is not "
+        "a bound at "
         "finite K." + _markov(cells)
     )
 
@@ -105,12 +101,9 @@ def overview(cells: Sequence[Cell]) -> str:
     """Caption of `figures.overview`."""
     return (
         f"Mean regret at the last episode (signed sum over agents, {seeds(cells)}) as a share of "
-        "the "
-        "trivial bound, for every instance and learner. Triangles: planted faults. Open marks: "
-        "Markov "
-        f"profiles ({MARKOV_MARK}), whose gaps count deviations to every policy. Shares at or "
-        "below "
-        "0.0001, zero and negative ones too, are drawn on the left edge."
+        "the trivial bound, for every instance and learner. Triangles: planted faults. Open "
+        f"marks: Markov profiles ({MARKOV_MARK}), whose gaps count deviations to every policy. "
+        "Shares at or below 0.0001, zero and negative ones too, are drawn on the left edge."
     )
 
 

@@ -75,8 +75,8 @@ def episodes_until(results: Results, instance: str) -> Table:
     return Table(
         slug=f"episodes-{slug(instance)}",
         caption=f"{instance}: episodes until an ε-equilibrium, the first checkpoint with largest "
-        "gap "
-        "over agents at most ε: median over the seeds that get there, and in brackets how many of "
+        "gap over agents at most ε: median over the seeds that get there, and in brackets how "
+        "many of "
         "them do when not all. First three columns: the output; last three: the profile played.",
         header=(
             "concept",

@@ -21,9 +21,8 @@ A_LINE = 7  # as sign and number
 
 _DETAILS = {
     "regret_in_expectation": "Numbers: mean over seeds of the regret (positive parts; for Nash "
-    "and CE "
-    "these are the signed gaps) divided by the explicit bound on the mean, for the sum over "
-    "agents or "
+    "and CE these are the signed gaps) divided by the explicit bound on the mean, for the sum "
+    "over agents or "
     "for the worst agent, whichever is larger.",
     "regret_in_probability": "Numbers: seeds beyond the explicit bound, of all seeds.",
     "online_to_batch": "Numbers: largest gap of the output over seeds.",
