@@ -246,12 +246,13 @@ def test_the_constant_is_that_of_many_arms(monkeypatch):
 
 
 def test_draws_decouple_a_needle_but_for_one_arm(monkeypatch):
-    # 1 - 1/M - 2 gamma/M against 1 - 2 gamma/M.
+    # 1 - 1/M - 2 gamma/M against 1 - 2 gamma/M while gamma <= M/4, M/(8 gamma) from there.
     M, instance = 64, needles()
     agents, (L, G) = complexity.decoupling(instance, 20).agents, (0.5, 0.0)
-    for gamma in (0.25, 4.0, 16.0):
+    for gamma in (0.25, 4.0, 16.0, 24.0, 31.0):
         bound = _relation_decisions.drawn_estimation(agents, L, G, gamma)
-        assert bound == pytest.approx(1.0 - 2.0 * gamma / M, abs=1e-3)
+        exact = 1.0 - 2.0 * gamma / M if gamma <= M / 4.0 else M / (8.0 * gamma)
+        assert bound == pytest.approx(exact, abs=1e-3)
     assert check(instance, "estimation_below_draws", episodes=20).outcome == "holds"
     true = _relation_decisions._drawn
     for planted in (
