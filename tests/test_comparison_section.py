@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import pairwise
 
@@ -215,6 +216,10 @@ def test_a_report_of_many_learners_draws_both_and_few_learners_one() -> None:
     slugs = set(Document(outcome(*many(16))).figures)
     assert {"regret-lock-cce", "regret-by-kind-lock-cce", "gaps-by-kind-lock-cce"} <= slugs
     assert "overview" not in slugs
+    text = Document(outcome(*many(16))).markdown()
+    assert re.search(r"::: web\n+# Instance by instance", text)
+    assert "stands in the HTML report" in text
+    assert "::: web\n# Instance" not in Document(outcome(*many(9))).markdown()
     slugs = set(Document(outcome(*many(multiples.MOST))).figures)
     assert {"regret-lock-cce", "overview"} <= slugs
     assert "regret-by-kind-lock-cce" not in slugs

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from itertools import combinations, pairwise, product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 
-from mamex_bench.reporting import figures, kinds, labels, style, wording
+from mamex_bench.reporting import figures, kinds, labels, render, style, wording
 from mamex_bench.reporting.mathml import space_operators
 from mamex_bench.reporting.svg import inline
 from mamex_bench.reporting.table import Mark, Table
@@ -89,6 +90,20 @@ def test_named_operators_stand_apart_from_letters() -> None:
         r"$$\min_{q} D = \min f$$", "html5", format="markdown", extra_args=["--mathml"]
     )
     assert space_operators(display).count(thin) == 2
+
+
+def test_what_only_one_format_shows_is_left_out_of_the_other(tmp_path: Path) -> None:
+    source = (
+        "# Both {#both}\n\n::: web\n## Wide\n\n| a |\n|---|\n| 1 |\n\n: Rows\n:::\n\n"
+        "::: print\nPrinted alone.\n:::\n\nSee [](#wide) and [Both](#both).\n"
+    )
+    page = render.html(source, tmp_path, {})
+    assert "Wide</h2>" in page
+    assert "Printed alone" not in page
+    typst = render._pandoc(source, "typst", ["--template=report.typ"])
+    assert "Printed alone" in typst
+    assert "Wide" not in typst
+    assert "Rows" not in typst
 
 
 def test_inlined_drawing_has_its_own_ids_and_theme_colours() -> None:
