@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import shutil
 import sqlite3
 from pathlib import Path
@@ -70,7 +71,7 @@ def test_a_run_ends_with_what_the_learner_offers() -> None:
         assert (output.lowest_gap, output.gap) == (ends[0].max(), ends[1].max())
         assert run.diagnostics["output_gap"] == output.gap
         assert run.diagnostics["output_gap_lower"] == output.lowest_gap
-        assert RULES[kind] in run._repr_html_()
+        assert html.escape(RULES[kind]) in run._repr_html_()
         assert output.lowest_gap <= output.gap
         assert kind == "history" or output.lowest_gap == output.gap
     plain = mb.learners.make("uniform", instance, concept="cce", episodes=K)

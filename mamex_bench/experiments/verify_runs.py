@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -18,10 +21,13 @@ from mamex_bench.reference import evaluation, recompute
 from mamex_bench.reference.unrestricted import Onlooker, TooManyError, advice
 from mamex_bench.reference.visits import Visits
 from mamex_bench.runs import offered
+from mamex_bench.runs.archive import Archive
 from mamex_bench.runs.record import Run
 from mamex_bench.runs.run import run
 from mamex_bench.runs.store import RunKey, Store
 from mamex_bench.runs.stored import DONE, StoredRun, read_run
+
+TOGETHER = 1 << 20  # numbers in the profiles that go through one recursion, 8 MB
 
 _payoffs: dict[tuple[str, str], Floats] = {}
 _onlookers: dict[tuple[str, str, int], Onlooker] = {}
@@ -41,32 +47,37 @@ def check_runs(store: Store, suite: Suite, found: Verification) -> None:
 
     Not stored are history-dependent outputs, and most of many Markov profiles.
     """
-    plans, prepared, repeated = store.cells(), store.prepared(), set()
+    plans, prepared = store.cells(), store.prepared()
     unseen = unmeasured = 0
-    for key, header in store.runs().items():
-        if header["status"] != DONE:
-            continue
-        times = np.array(plans[key.cell]["checkpoints"])
-        stored = read_run(store, key, header["profile_kind"], times)
-        lengths, K = stored.lengths, suite.instance(key.instance).episodes
-        whole = bool((lengths >= 1).all()) and int(lengths.sum()) == K
-        found.expect("runs", key.owner, whole, f"segments do not add up to {K} episodes")
-        plan = prepared["/".join(("cell", *key.cell))]
-        if plan["eta"] is not None:
-            found.compare("values of eta", key.owner, header["eta"], plan["eta"])
-        checks = _ClassRun if stored.archive.kind == "class" else _MarkovRun
-        check = checks(suite, key, stored, found)
-        if check.proper() and whole:
-            check.gaps(times)
-        left_out = lengths.size - len(stored.archive)
-        history = header.get("offered", "") == "history"
-        if key.cell not in repeated and (left_out or history):
-            repeated.add(key.cell)
-            _Repeated(store, suite, key, header, stored, found).check(times)
-        else:
-            unseen += left_out
-            unmeasured += history
-        _check_offered(store, suite, key, header, found)
+    done = [(key, header) for key, header in store.runs().items() if header["status"] == DONE]
+    for cell, group in groupby(done, lambda row: row[0].cell):
+        runs = list(group)
+        times, eta = np.array(plans[cell]["checkpoints"]), prepared["cell/" + "/".join(cell)]["eta"]
+        kept = [read_run(store, key, header["profile_kind"], times) for key, header in runs]
+        exact = _exact(suite, runs[0][0], [each.archive for each in kept])
+        repeated = False
+        for (key, header), stored, free in zip(runs, kept, exact):
+            lengths, K = stored.lengths, suite.instance(key.instance).episodes
+            whole = bool((lengths >= 1).all()) and int(lengths.sum()) == K
+            found.expect("runs", key.owner, whole, f"segments do not add up to {K} episodes")
+            if eta is not None:
+                found.compare("values of eta", key.owner, header["eta"], eta)
+            check = (
+                _ClassRun(suite, key, stored, free, found)
+                if stored.archive.kind == "class"
+                else _MarkovRun(suite, key, stored, found)
+            )
+            if check.proper() and whole:
+                check.gaps(times)
+            left_out = lengths.size - len(stored.archive)
+            history = header.get("offered", "") == "history"
+            if not repeated and (left_out or history):
+                repeated = True
+                _Repeated(store, suite, key, header, stored, found).check(times)
+            else:
+                unseen += left_out
+                unmeasured += history
+            _check_offered(store, suite, key, header, found)
     for number, words in (
         (unmeasured, "history-dependent outputs are not stored"),
         (unseen, "further Markov profiles are not stored"),
@@ -75,12 +86,50 @@ def check_runs(store: Store, suite: Suite, found: Verification) -> None:
             found.notes.append(f"{number:,} {words}; their gaps stand as measured")
 
 
+def _exact(suite: Suite, key: RunKey, archives: Sequence[Archive]) -> list[Floats]:
+    """For each archive (J, n), exact gaps of its class profiles against all policies.
+
+    Those of many runs in one recursion. Infinite where that is beyond the slow code, and for Markov
+    profiles, which have theirs anyway.
+    """
+    U = exact_payoffs(suite, key.instance)
+    onlookers = [_onlooker(suite, key.instance, i) for i in range(len(U))]
+    found = np.full((sum(map(len, archives)), len(U)), np.inf)
+    blocks: list[Floats] = []
+    done = 0
+
+    def measure() -> None:
+        nonlocal done
+        if blocks:
+            x = np.concatenate(blocks)
+            for i, onlooker in enumerate(onlookers):
+                rows, profile = advice(x, i, key.concept)
+                own = (U[i] * x).reshape(len(x), -1).sum(axis=1)
+                with contextlib.suppress(TooManyError):
+                    values = np.bincount(profile, onlooker.values(rows), len(x))
+                    found[done : done + len(x), i] = values - own
+            done += len(x)
+            blocks.clear()
+
+    for archive in archives:
+        if archive.kind == "markov":
+            continue
+        for x in archive.blocks():
+            blocks.append(x)
+            if sum(block.size for block in blocks) >= TOGETHER:
+                measure()
+    measure()
+    return np.split(found, np.cumsum([len(archive) for archive in archives])[:-1])
+
+
 class _ClassRun:
     """A run of profiles that are mixtures over the class: everything is stored."""
 
-    def __init__(self, suite: Suite, key: RunKey, stored: StoredRun, found: Verification) -> None:
-        self.key, self.stored, self.found = key, stored, found
-        self.instance, self.U = instance_of(suite, key.instance), exact_payoffs(suite, key.instance)
+    def __init__(
+        self, suite: Suite, key: RunKey, stored: StoredRun, exact: Floats, found: Verification
+    ) -> None:
+        self.key, self.stored, self.exact, self.found = key, stored, exact, found
+        self.U = exact_payoffs(suite, key.instance)
         self.onlookers = [_onlooker(suite, key.instance, i) for i in range(len(self.U))]
 
     def proper(self) -> bool:
@@ -108,22 +157,24 @@ class _ClassRun:
             mixtures += played[:, done : done + len(x)] @ x.reshape(len(x), -1)
             done += len(x)
             if stored.unrestricted_gaps is not None:
-                told = stored.unrestricted_gaps[:, done - len(x) : done]
-                free.append(self._unrestricted(x, np.array(inside[-len(x) :]), told))
+                part = slice(done - len(x), done)
+                ends = stored.unrestricted_gaps[:, part]
+                free.append(self._unrestricted(x, np.array(inside[part]), self.exact[part], ends))
         gaps = np.array(inside)
         found.compare("gaps of profiles", key.owner, stored.gaps, gaps)
-        ends: Floats | None = None
+        all_ends: Floats | None = None
         if free:
-            ends = np.concatenate(free, axis=1)
-            found.compare("gaps against all policies", key.owner, stored.unrestricted_gaps, ends)
+            all_ends = np.concatenate(free, axis=1)
+            kind = "gaps against all policies"
+            found.compare(kind, key.owner, stored.unrestricted_gaps, all_ends)
         if key.concept == "nash":
             outputs = _mean_of_worst(gaps, stored.lengths, times)
         else:
             shaped = mixtures.reshape(-1, *self.U.shape[1:])
             outputs = np.array([recompute.class_gaps(self.U, x, key.concept).max() for x in shaped])
-        _compare_curves(key, stored, gaps, gaps, ends, outputs, times, found)
+        _compare_curves(key, stored, gaps, gaps, all_ends, outputs, times, found)
 
-    def _unrestricted(self, x: Floats, inside: Floats, stored: Floats) -> Floats:
+    def _unrestricted(self, x: Floats, inside: Floats, exact: Floats, stored: Floats) -> Floats:
         """(2, B, n): what the stored ends (2, B, n) must be, for distributions x and their gaps.
 
         Exact ones are recomputed. Of an interval the upper end is recomputed, the lower one must
@@ -132,19 +183,15 @@ class _ClassRun:
         """
         must = np.nan_to_num(stored, nan=np.inf)
         for i, onlooker in enumerate(self.onlookers):
-            rows, profile = advice(x, i, self.key.concept)
-            own = (self.U[i] * x).reshape(len(x), -1).sum(axis=1)
             low, high = must[..., i]
-            interval = low != high
-            try:
-                exact = np.bincount(profile, onlooker.values(rows), len(x)) - own
-                least = np.where(interval, inside[:, i], exact)
-            except TooManyError:
-                exact, least = np.full(len(x), np.inf), inside[:, i]
-            told = exact
-            if interval.any() or np.isinf(exact).any():
+            interval, known = low != high, np.isfinite(exact[:, i])
+            least = np.where(known & ~interval, exact[:, i], inside[:, i])
+            most = told = exact[:, i]
+            if interval.any() or not known.all():
+                rows, profile = advice(x, i, self.key.concept)
+                own = (self.U[i] * x).reshape(len(x), -1).sum(axis=1)
                 told = np.bincount(profile, rows @ onlooker.told(), len(x)) - own
-            most = np.minimum(exact, told)
+                most = np.minimum(exact[:, i], told)
             high[:] = np.where(interval, told, np.clip(high, least, most))
             low[:] = np.where(interval, np.clip(low, least, most), high)
         return must
