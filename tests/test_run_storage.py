@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +201,22 @@ def test_a_run_comes_back_from_its_file(tmp_path, name, concept):
     assert set(again.curves) == set(result.curves())
     for curve, values in result.curves(times).items():
         np.testing.assert_array_equal(again.curves[curve], values)
+
+
+def test_ends_of_an_interval_come_back_as_two(tmp_path, monkeypatch):
+    instance = small_instance(4)
+    few = replace(instance.all_policies, nodes=2, _forms={}, _ends={})
+    monkeypatch.setitem(instance.__dict__, "all_policies", few)
+    result = run(instance, Wanderer(instance, 40), 40, seed=0)
+    low, high = result.unrestricted_gaps
+    assert (low < high).any()
+    key = RunKey("i", "l", "cce", 0)
+    with Store.create(tmp_path / "r.sqlite", {}, {}, {}) as store:
+        store.add_runs([(key, stored_run(result))])
+        again = read_run(store, key, "class", checkpoints(40))
+    np.testing.assert_array_equal(again.unrestricted_gaps, [low, high])
+    for name in ("unrestricted_regret", "unrestricted_gap"):
+        np.testing.assert_array_equal(again.curves[name], result.curves()[name])
 
 
 # --- outputs that depend on the history ---
