@@ -107,7 +107,7 @@ def test_results_hold_them_and_verification_repeats_them(finished: Path) -> None
     assert not found.findings
     assert found.counts["learners' own outputs"] == 6
     # one of two seeds of each of two cells
-    assert found.counts["runs repeated"] == 2
+    assert found.counts["repeated runs"] == 2
     assert found.notes == [
         "2 history-dependent outputs are not stored; their gaps stand as measured"
     ]

@@ -307,7 +307,7 @@ def tampered(finished: Path, path: Path, owner: str, name: str, entry: int) -> s
 def test_what_is_not_stored_is_run_again(finished):
     found = inspect(finished)
     assert not found.findings
-    assert found.counts["runs repeated"] == 1  # of v_learning, the first of two seeds
+    assert found.counts["repeated runs"] == 1  # of v_learning, the first of two seeds
     assert any("further Markov profiles are not stored" in note for note in found.notes)
     with Store.open(finished) as store:
         arrays = store.arrays("run/cube/exp3/cce/0")
@@ -348,5 +348,5 @@ def test_elsewhere_another_way_is_told_and_no_finding(finished, tmp_path):
     raw.close()
     found = inspect(path)
     assert not found.findings
-    assert "runs repeated" not in found.counts
+    assert "repeated runs" not in found.counts
     assert any("took another way" in note for note in found.notes)

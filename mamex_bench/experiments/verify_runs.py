@@ -166,7 +166,8 @@ class _ClassRun:
         if free:
             all_ends = np.concatenate(free, axis=1)
             kind = "gaps against all policies"
-            found.compare(kind, key.owner, stored.unrestricted_gaps, all_ends)
+            told = np.array(stored.unrestricted_gaps)
+            found.compare(kind, key.owner, told.swapaxes(0, 1), all_ends.swapaxes(0, 1))
         if key.concept == "nash":
             outputs = _mean_of_worst(gaps, stored.lengths, times)
         else:
@@ -257,7 +258,7 @@ class _Repeated:
         try:
             result = self._run()
         except MamexBenchError as error:
-            found.expect("runs repeated", where, False, f"cannot be repeated: {error}")
+            found.expect("repeated runs", where, False, f"cannot be repeated: {error}")
             return
         stored, own = self.stored, result.archive
         again.compare("lengths", where, stored.lengths, result.lengths)
@@ -268,7 +269,7 @@ class _Repeated:
                 again.compare(f"curve {name}", where, stored.curves.get(name, curve), curve)
         same = not again.findings
         if self.at_home or same:
-            found.counts["runs repeated"] = found.counts.get("runs repeated", 0) + 1
+            found.counts["repeated runs"] = found.counts.get("repeated runs", 0) + 1
             found.findings += [f"{line} when the run is repeated" for line in again.findings]
         else:
             found.notes.append(
