@@ -5,8 +5,8 @@ the paper's form with R_h, what the known rewards leave open after step h, inste
 
     gamma = (scale / H) Phat W.
 
-All in favour of the learner, and part of no proof. The default scale is that of
-`optimistic_vi_tuned`, 0.25, which was found on other games. With 0.15, chosen before among 0.1,
+All in favour of the learner, and part of no proof. The default scale, 0.25, is that
+of `optimistic_vi_tuned`, which was found on other games. With 0.15, chosen before among 0.1,
 0.15 and 0.2, less is lost to exploration (half the regret on two_sided_hypercube), but now and then
 a run stays where it is with its bounds beside the truth.
 """

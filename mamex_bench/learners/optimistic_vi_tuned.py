@@ -4,7 +4,7 @@ As `optimistic_vi`, with bounds and widths of `_tuned`: Bernstein's form on the 
 next states and of random rewards, in the place of Hoeffding's on H and sqrt(S); what the known
 rewards leave open in the place of H. All in favour of the learner, and part of no proof.
 
-The default scale is 0.25, where sqrt(iota) is about 4: one standard error. It was chosen by trial
+The default scale, 0.25, is one standard error where sqrt(iota) is about 4. It was chosen by trial
 on nine families of the catalogue, with known and with random rewards, none of them in
 suites/rivals.toml: bellman_complete, generalised_linear, goofspiel, factored, low_bellman_rank,
 linear_qv, misspecified, dresher_inspection and near_duplicates (5,000 episodes, six or eight
