@@ -20,7 +20,7 @@ from test_runs import Wanderer, small_instance
 import mamex_bench as mb
 from mamex_bench.experiments import run_suite
 from mamex_bench.experiments.verify import inspect
-from mamex_bench.experiments.verify_runs import history_ends
+from mamex_bench.experiments.verify_again import history_ends
 from mamex_bench.model.profiles import ClassProfile
 from mamex_bench.runs import factors
 from mamex_bench.runs.archive import Archive, Archivist
