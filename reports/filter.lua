@@ -140,6 +140,9 @@ local second = {
     if typst and div.classes:includes("listing") then
       return { pandoc.RawBlock("typst", "#listing["), pandoc.Div(div.content), pandoc.RawBlock("typst", "]") }
     end
+    if typst and div.classes:includes("proofs") then
+      return { pandoc.RawBlock("typst", "#proofs["), pandoc.Div(div.content), pandoc.RawBlock("typst", "]") }
+    end
     if typst and div.classes:includes("abstract") then
       return { pandoc.RawBlock("typst", "#abstract["), pandoc.Div(div.content), pandoc.RawBlock("typst", "]") }
     end

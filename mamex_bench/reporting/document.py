@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -162,49 +162,14 @@ class Document(Page):
         return families
 
     def _add_instance(self, record: InstanceRecord) -> dict[str, Any]:
-        results, styles = self.results, self.styles
-        drawn = []
+        results = self.results
         largest = max(
             (r for r in results.instances if r.group == record.group), key=lambda r: r.episodes
         )
-        own_concepts = _by_concept(results.cells, [record.id]) if largest is record else []
-        for concept, every in own_concepts:
-            ending = f"{slug(record.id)}-{concept}"
-            many = multiples.needed(every)
-            cells = multiples.alone(every) if many else every
-            for name, text, draw in (
-                ("regret", captions.regret, figures.regret),
-                ("gaps", captions.gaps, figures.gaps),
-            ):
-                caption = text(record, concept, cells)
-                drawn.append(
-                    self._figure(f"{name}-{ending}", caption, partial(draw, cells, styles))
-                )
-            for name, text, draw in (
-                ("regret-by-kind", captions.by_kind, multiples.regret),
-                ("gaps-by-kind", captions.gaps_by_kind, multiples.gaps),
-            ):
-                if many:
-                    caption = text(record, concept, every)
-                    drawn.append(
-                        self._figure(f"{name}-{ending}", caption, partial(draw, every, styles))
-                    )
-        opening = [self._table(tables.rivals(results, record.id))]
-        closing = [
-            self._table(make(results, record.id))
-            for make in (
-                tables.bounds,
-                stated_bounds.table,
-                tables.exponents,
-                tables.episodes_until,
-            )
-        ]
-        reasons = {c.reason for c in results.cells if c.instance == record.id and c.reason}
-        notes = {
-            c.bounds.note
-            for c in results.cells
-            if c.instance == record.id and c.bounds is not None and c.bounds.note
-        }
+        drawn, further = self._curves(record) if largest is record else ([], [])
+        own = [cell for cell in results.cells if cell.instance == record.id]
+        reasons = {cell.reason for cell in own if cell.reason}
+        notes = {cell.bounds.note for cell in own if cell.bounds is not None and cell.bounds.note}
         return {
             "notes": sorted(notes),
             "id": record.id,
@@ -213,17 +178,46 @@ class Document(Page):
             "facts": summary.facts(record),
             "known": summary.known(record),
             "figures": drawn,
+            "further": further,
             "elsewhere": "" if largest is record else largest.id,
-            "opening": [name for name in opening if name],
-            "tables": [name for name in closing if name],
+            "opening": self._tables(record, tables.rivals),
+            "tables": self._tables(record, tables.bounds, stated_bounds.table),
+            "closing": self._tables(record, tables.exponents, tables.episodes_until),
             "reason": "; ".join(sorted(reasons)) or "nothing was run.",
         }
+
+    def _tables(
+        self, record: InstanceRecord, *makers: Callable[[Results, str], tables.Table]
+    ) -> list[str]:
+        """Slugs of those that have rows."""
+        kept = (self._table(make(self.results, record.id)) for make in makers)
+        return [name for name in kept if name]
+
+    def _curves(self, record: InstanceRecord) -> tuple[list[str], list[str]]:
+        """Figures of regret, and of gaps; where there are many learners, by kind as well."""
+        found: dict[str, list[str]] = {"regret": [], "gaps": []}
+        for concept, every in _by_concept(self.results.cells, [record.id]):
+            many = multiples.needed(every)
+            few = multiples.alone(every) if many else every
+            for name, cells, text, draw in (
+                ("regret", few, captions.regret, figures.regret),
+                ("regret-by-kind", every, captions.by_kind, multiples.regret),
+                ("gaps", few, captions.gaps, figures.gaps),
+                ("gaps-by-kind", every, captions.gaps_by_kind, multiples.gaps),
+            ):
+                if many or not name.endswith("by-kind"):
+                    title = f"{name}-{slug(record.id)}-{concept}"
+                    caption = text(record, concept, cells)
+                    drawn = self._figure(title, caption, partial(draw, cells, self.styles))
+                    found[name.split("-")[0]].append(drawn)
+        return found["regret"], found["gaps"]
 
     # ----- rendering -----------------------------------------------------------------------------
 
     def markdown(self) -> str:
         """The one source of both formats, in pandoc's Markdown."""
-        results = self.results
+        results, theory = self.results, render.theory_pages()
+        judged = tables.ordered_claims(results) or list(theory)
         return self.fill(
             "report.md",
             title=results.title or results.suite,
@@ -238,7 +232,8 @@ class Document(Page):
             brief=len({cell.learner for cell in results.cells}) > _MANY,
             groups=self._groups,
             instances=self._instances,
-            theory=render.theory_pages(),
+            theory=[page for name, page in theory.items() if name in judged],
+            further_theory=[page for name, page in theory.items() if name not in judged],
             suite_code=code_block(results.suite_text, "toml"),
         )
 

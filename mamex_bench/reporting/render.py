@@ -16,7 +16,7 @@ from mamex_bench.reporting.svg import inline
 
 _READER = (
     "markdown-smart+pipe_tables+table_captions+tex_math_dollars+implicit_figures+bracketed_spans"
-    "+fenced_divs"
+    "+fenced_divs+raw_attribute"
 )
 
 
@@ -67,13 +67,13 @@ def pdf(source: str, work: Path) -> bytes:
     return document
 
 
-def theory_pages() -> list[str]:
-    """The pages of theory, headings moved down one level, anchors made unique by page."""
+def theory_pages() -> dict[str, str]:
+    """The pages of theory by name, headings moved down one level, anchors made unique by page."""
     try:
         paths = sorted(content.find("theory").glob("*.md"))
     except InputError:
-        return []
-    pages = []
+        return {}
+    pages = {}
     for path in paths:
         if path.stem.lower() == "readme":
             continue
@@ -81,7 +81,7 @@ def theory_pages() -> list[str]:
         text = re.sub(r"^(#+ )", r"#\1", text, flags=re.MULTILINE)
         text = re.sub(r"\]\((?:\./)?([\w-]+)\.md(?:#[\w-]+)?\)", r"](#theory-\1)", text)
         text = re.sub(r"^(## .*?)\s*$", rf"\1 {{#theory-{path.stem}}}", text, count=1, flags=re.M)
-        pages.append(text + "\n")
+        pages[path.stem] = text + "\n"
     return pages
 
 
