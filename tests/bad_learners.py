@@ -212,6 +212,19 @@ class Forgets(Fused):
         return super().advance(simulator, draws)
 
 
+class Believes(Fused):
+    """Its fused loop plays what the plain one does and believes something else."""
+
+    believed = 0.0
+
+    def advance(self, simulator: Any, draws: Any) -> Any:
+        self.believed = 1.0
+        return super().advance(simulator, draws)
+
+    def optimistic_payoffs(self) -> Any:
+        return np.full(self.instance.payoffs.shape, self.believed)
+
+
 class Miscounts(Fused):
     """Its fused loop counts blocks, not episodes."""
 

@@ -115,6 +115,7 @@ FAULTS = [
     (bad.Unseeded, "repeats", "the same seed again: "),
     (bad.Timed, "repeats", "the same seed again: profiles change in other episodes"),
     (bad.Slips, "fused loop", "choose and observe instead of advance: "),
+    (bad.Believes, "fused loop", "other optimistic payoffs after the last episode"),
     (bad.Miscounts, "fused loop", "episode is 1 after 120 in a run"),
     (bad.Forgets, "blocks", "blocks of 7 episodes: "),
     (bad.Rewrites, "hands off the instance", "the instance, or its payoffs, are not"),

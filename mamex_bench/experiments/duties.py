@@ -45,27 +45,27 @@ def repeats(who: Subject, instance: Instance, concept: str = "cce") -> str:
     The first of these runs should be the learner's first of all.
     """
     with _global_numbers(1):
-        first = who.run(instance, concept, 3)
+        first = who.play(instance, concept, 3)
     with _global_numbers(2):
         who.run(instance, concept, 4)
-        _same_runs(first, who.run(instance, concept, 3), "the same seed again")
+        _same(first, who.play(instance, concept, 3), "the same seed again")
     return f"{EPISODES} episodes twice, others between"
 
 
 def fused(who: Subject, instance: Instance, concept: str = "cce") -> str:
     """`advance` gives what choose and observe give, bit for bit."""
     _expect_fused(who, instance, concept)
-    first = who.run(instance, concept, 3)
-    again = who.run(instance, concept, 3, fused=False)
-    _same_runs(first, again, "choose and observe instead of advance")
+    first = who.play(instance, concept, 3)
+    again = who.play(instance, concept, 3, fused=False)
+    _same(first, again, "choose and observe instead of advance")
     return "advance = choose and observe"
 
 
 def blocks(who: Subject, instance: Instance, concept: str = "cce") -> str:
     """The result of `advance` does not depend on how many episodes it gets at once."""
     _expect_fused(who, instance, concept)
-    first = who.run(instance, concept, 3)
-    _same_runs(first, who.run(instance, concept, 3, block=7), "blocks of 7 episodes")
+    first = who.play(instance, concept, 3)
+    _same(first, who.play(instance, concept, 3, block=7), "blocks of 7 episodes")
     return "blocks of 7 = one block"
 
 
@@ -378,6 +378,15 @@ def _arrays(profile: Profile | HistoryProfile) -> tuple[Any, ...]:
     if isinstance(profile, HistoryProfile):
         return profile.paths, profile.strategies
     return (profile.joint,)
+
+
+def _same(first: tuple[Learner, Run], again: tuple[Learner, Run], how: str) -> None:
+    """The runs, and what the learners believe after them where they say: a profile that is played
+    throughout shows nothing of it."""
+    _same_runs(first[1], again[1], how)
+    one, two = (getattr(learner, "optimistic_payoffs", None) for learner, _ in (first, again))
+    if one is not None and two is not None and not np.array_equal(one(), two()):
+        raise Broken(f"{how}: other optimistic payoffs after the last episode")
 
 
 def _same_runs(first: Run, again: Run, how: str) -> None:

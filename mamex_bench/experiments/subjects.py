@@ -52,6 +52,12 @@ class Subject:
         self, instance: Instance, concept: str, seed: int, episodes: int = EPISODES, **how: Any
     ) -> Run:
         """A run of a fresh learner. Once it has been made, it may not refuse any more."""
+        return self.play(instance, concept, seed, episodes, **how)[1]
+
+    def play(
+        self, instance: Instance, concept: str, seed: int, episodes: int = EPISODES, **how: Any
+    ) -> tuple[Learner, Run]:
+        """A fresh learner and its run; the learner as it is afterwards."""
         learner = self.make(instance, concept, episodes)
         try:
             result = run(instance, learner, episodes, seed, **how)
@@ -59,7 +65,7 @@ class Subject:
             raise late(error) from error
         if learner.episode != episodes:
             raise Broken(f"episode is {learner.episode} after {episodes} in a run")
-        return result
+        return learner, result
 
 
 def subject(target: str) -> Subject:
