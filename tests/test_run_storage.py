@@ -309,6 +309,8 @@ def test_what_is_not_stored_is_run_again(finished):
     assert not found.findings
     assert found.counts["repeated runs"] == 1  # of v_learning, the first of two seeds
     assert any("further Markov profiles are not stored" in note for note in found.notes)
+    points = checkpoints(300).size  # of two runs of exp3_self_play, all curves but one
+    assert found.counts["points of curves"] == 2 * 7 * points
     with Store.open(finished) as store:
         arrays = store.arrays("run/cube/exp3/cce/0")
     assert "profiles_ratios" in arrays

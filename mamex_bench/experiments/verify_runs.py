@@ -19,7 +19,7 @@ from mamex_bench.reference.unrestricted import Onlooker, TooManyError, advice
 from mamex_bench.runs import offered
 from mamex_bench.runs.archive import Archive
 from mamex_bench.runs.store import RunKey, Store
-from mamex_bench.runs.stored import DONE, StoredRun, read_run
+from mamex_bench.runs.stored import CURVES, DONE, StoredRun, read_run
 
 TOGETHER = 1 << 20  # numbers in the profiles that go through one recursion, 8 MB
 
@@ -284,7 +284,9 @@ def _compare_curves(
     for name, curve in exact.items():
         kind = "gaps of outputs" if name == "output_gap" else "points of curves"
         where = key.owner if name == "output_gap" else f"{key.owner} {name}"
-        found.compare(kind, where, stored.curves[name], curve)
+        points = CURVES[name][0]  # the axis of the checkpoints: they are counted
+        told = np.asarray(stored.curves[name])
+        found.compare(kind, where, told.swapaxes(0, points), curve.swapaxes(0, points))
 
 
 def _totals(per_episode: Floats, times: Ints) -> Floats:
