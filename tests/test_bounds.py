@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mamex_bench import bounds
+from mamex_bench import bounds, catalogue
 from mamex_bench.catalogue import needle
 from mamex_bench.errors import InputError
-from mamex_bench.model.hypotheses import ModelClass
+from mamex_bench.model.hypotheses import ModelClass, ValueClass
 from mamex_bench.model.instance import Instance
 
 
@@ -67,6 +67,25 @@ def test_bounds_in_closed_form(instance):
     assert found.applicable
     assert not found.vacuous
     assert "in expectation" in repr(found)
+
+
+def test_the_paper_shape_of_values_counts_hypotheses_policies_and_episodes():
+    """n (d sqrt(K) + d H + H sqrt(K) log(2 n max_i |F_i| |Pi| K / delta))."""
+    game = catalogue.make("small_eluder")
+    name = next(k for k, each in game.hypotheses.items() if isinstance(each, ValueClass))
+    n, H, K, d, delta = game.game.agents, game.game.horizon, 400, 2.0, 0.01
+    found = bounds.regret(
+        game,
+        concept="cce",
+        episodes=K,
+        eta=0.1,
+        coefficient=Affine(d),
+        delta=delta,
+        hypotheses=name,
+    )
+    size = max(game.hypotheses[name].sizes)
+    upsilon = 2 * n * size * game.policies.size * K / delta
+    assert found.paper_shape == pytest.approx(n * (d * 20 + d * H + H * 20 * np.log(upsilon)))
 
 
 def test_a_curve_ends_in_the_bound_and_grows(instance):
