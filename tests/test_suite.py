@@ -143,6 +143,10 @@ def test_a_list_of_learners_may_have_a_name_and_concepts_a_default() -> None:
         ('= "quick"', '= "quik"', r"'lock': learners is \"quik\": .*did you mean 'quick'"),
         ('["mamex", "uniform"]', "3", r"panels: quick is 3: expected a string or a list"),
         ('["nash", "ce"]', '"nsh"', r"concept is \"nsh\": expected one of"),
+        ('["uniform", "slow"]', "[]", r"panels: both is \[\]: expected .* a list of at least one"),
+        ('"uniform", "slow"', '"quick"', r"panels: both names the panel 'quick': expected learn"),
+        ('["slow", "quick", "both"]', '"mamex"', r"\[\[learner\]\] 'slow' is never run"),
+        ('learners = "quick"', 'concept = "cce"\nlearners = "mamex"', r"'lock' is never run"),
     ):
         assert wrong in text
         with pytest.raises(SuiteError, match=message):

@@ -71,7 +71,7 @@ class Table:
             several = isinstance(value, list) and bool(value)
             return isinstance(value, str) or (several and all(isinstance(v, str) for v in value))
 
-        value = self._take(key, "a string or a list of strings", default, fits)
+        value = self._take(key, "a string or a list of at least one", default, fits)
         return [value] if isinstance(value, str) else value
 
     def names(self) -> list[str]:

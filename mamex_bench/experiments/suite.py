@@ -45,7 +45,7 @@ from typing import Any
 from mamex_bench import catalogue, content, learners
 from mamex_bench.errors import InputError, SuiteError
 from mamex_bench.experiments._files import check_distinct, find, text_of, values_of
-from mamex_bench.experiments._tables import Table, is_number, written
+from mamex_bench.experiments._tables import Table, is_number, nearest, written
 from mamex_bench.model.concepts import CONCEPTS
 
 EXPECTATIONS = ("violated",)
@@ -203,9 +203,24 @@ def parse_suite(
     panels = _panels(Table(path, "panels: ", named), ids)
     tables = dict(zip((spec.group for spec in _first_of_groups(instances)), instance_tables))
     instances = [_invited(spec, tables[spec.group], panels, ids) for spec in instances]
-    return Suite(
+    suite = Suite(
         name, path, text, title, description, episodes, seeds, delta, tuple(instances), tuple(specs)
     )
+    _check_cells(suite)
+    return suite
+
+
+def _check_cells(suite: Suite) -> None:
+    """Raise SuiteError where an instance or a learner has nothing to run."""
+    cells = list(suite.cells())
+    run = {learner.id for _, learner, _ in cells} | {instance.id for instance, _, _ in cells}
+    for kind, specs in (("instance", suite.instances), ("learner", suite.learners)):
+        for spec in specs:
+            if spec.id not in run:
+                raise SuiteError(
+                    f"{suite.path}: [[{kind}]] {spec.id!r} is never run: its concept, or the "
+                    "learners and instances that others name, leave nothing"
+                )
 
 
 def _instances(
@@ -275,6 +290,8 @@ def _panels(table: Table, ids: list[str]) -> dict[str, list[str]]:
         if name in ids:
             raise table.error(f"{name!r} is a learner: expected another name for the panel")
         for learner in members:
+            if learner in panels:
+                raise table.error(f"{name} names the panel {learner!r}: expected learners alone")
             table.one_of(name, learner, ids)
     return panels
 
@@ -287,7 +304,11 @@ def _invited(
         return spec
     found: list[str] = []
     for name in spec.learners:
-        table.one_of("learners", name, [*ids, *panels])
+        if name not in (known := [*ids, *panels]):
+            raise table.error(
+                f"learners is {written(name)}: expected a learner or a panel, one of "
+                f"{', '.join(known)}{nearest(name, known)}"
+            )
         found += panels.get(name, [name])
     return replace(spec, learners=tuple(dict.fromkeys(found)))
 
