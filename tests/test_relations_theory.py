@@ -245,6 +245,11 @@ def test_the_constant_is_that_of_many_arms(monkeypatch):
         assert check(instance, "estimation_below_coefficients", episodes=20).outcome == "violated"
 
 
+def test_lost_welfare_and_coefficients_add_up_before_they_are_squared():
+    # (3 + sqrt(2 * 0.25 * 2) + sqrt(2 * 0.25 * 8))^2 / 4
+    assert _relation_decisions.decoupled_estimation([2.0, 8.0], 0.25, 3.0) == pytest.approx(9.0)
+
+
 def test_draws_decouple_a_needle_but_for_one_arm(monkeypatch):
     # 1 - 1/M - 2 gamma/M against 1 - 2 gamma/M while gamma <= M/4, M/(8 gamma) from there.
     M, instance = 64, needles()

@@ -90,7 +90,7 @@ def decoupled_estimation(coefficients: Iterable[float], L: float, G: float) -> f
 
 
 def drawn_estimation(agents: Sequence[AgentBracket], L: float, G: float, gamma: float) -> float:
-    """The least of the second bound over a few ways to share gamma, at least one of them valid."""
+    """The least of the second bound over a few ways to share gamma, each of them valid."""
     if L == 0.0:
         # Nothing is seen, or all steps that tell are left out: any eta will do.
         told = min(G**2 / (4.0 * gamma), np.sqrt(2.0) * G)
