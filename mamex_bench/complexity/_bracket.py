@@ -64,7 +64,7 @@ class AgentBracket:
         replaced: (M, F), pi' F + f' of the pair that replaces each pair of positive error, itself
             where it is kept, -1 for the others; None when all are kept. Partitions and potentials
             speak of the pairs that are kept.
-        counts: V(mu) at some mu by dynamic programming, or None.
+        counts: V(mu) at some mu by going through vectors of counts, or None.
         spans: what the policies' overlap says, where that lowers the upper end.
         steps: what the steps of the game say, each by itself, where that does.
     """
@@ -242,8 +242,8 @@ def decoupling(
     """Bracket the multi-agent decoupling coefficient d(K), K = episodes.
 
     The discrepancy follows the hypotheses: Hellinger for models, squared Bellman residuals for
-    action values. exact: ends within 1 %, by dynamic programming over count vectors where the
-    interval is wider.
+    action values. exact: ends within 1 %, by going through vectors of counts where the interval is
+    wider: all of them by dynamic programming, or with bounds that close most of them (K <= 200).
 
     Raises NotApplicableError for a misspecified class of models, for an unbounded linear class and
     for one too large for the exact method, InputError for K < 1.

@@ -57,6 +57,8 @@ def _pack(agent: AgentBracket, i: int, arrays: dict[str, np.ndarray]) -> dict[st
     arrays[f"free_grid{i}"] = agent.free_grid
     if agent.counts is not None:
         arrays[f"counts{i}"] = np.stack([agent.counts.mus, agent.counts.values])
+        if agent.counts.pruned is not None:
+            arrays[f"pruned{i}"] = agent.counts.pruned
     for span in agent.spans:
         if isinstance(span, Elliptical):
             arrays[f"elliptical{i}"] = np.stack([getattr(span, part) for part in ELLIPTICAL])
@@ -115,7 +117,8 @@ def _unpack(entry: Mapping[str, Any], i: int, arrays: Arrays) -> AgentBracket:
     counts = None
     if entry.get("counts") is not None:
         mus, values = (frozen(row.copy()) for row in arrays[f"counts{i}"])
-        counts = Counts(mus, values, entry["counts"])
+        pruned = _array(arrays, f"pruned{i}") if f"pruned{i}" in arrays else None
+        counts = Counts(mus, values, entry["counts"], pruned)
     return AgentBracket(
         entry["lower"],
         entry["upper"],

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from mamex_bench.complexity._bracket import AgentBracket
 from mamex_bench.complexity._counts import Counts
+from mamex_bench.complexity._levels import best_of, proposed
 from mamex_bench.complexity._potential import Potential
 from mamex_bench.complexity._spans import Elliptical, Occupancy, Span
 from mamex_bench.complexity._steps import Step, Steps
@@ -14,6 +17,7 @@ from mamex_bench.errors import ResultsError
 from mamex_bench.model._arrays import Floats
 from mamex_bench.reference import decoupling as reference
 from mamex_bench.reference import decoupling_counts as counting
+from mamex_bench.reference import decoupling_levels as levels
 from mamex_bench.reference import decoupling_spans as overlapping
 from mamex_bench.reference.decoupling_steps import step_definitions
 
@@ -30,7 +34,7 @@ def upper(
     where = f"upper end, {where}"
     largest, definition, parts = _end(definition, agent, agent.largest_error, where)
     if agent.counts is not None:
-        _counts(definition, agent.counts, where)
+        _counts(definition, agent, agent.counts, where)
     for span in agent.spans:
         _overlap(definition, span, f"{where}: {span.name}")
     each = [] if agent.steps is None else _steps(definition, agent.steps, where)
@@ -135,14 +139,36 @@ def _overlap(definition: reference.Definition, span: Span, where: str) -> None:
         raise ResultsError(f"{where} {wrong}")
 
 
-def _counts(definition: reference.Definition, found: Counts, where: str) -> None:
-    """V(mu) by going through all vectors of counts once more."""
+def _counts(
+    definition: reference.Definition, agent: AgentBracket, found: Counts, where: str
+) -> None:
+    """V(mu) by going through vectors of counts once more, all or those that bounds do not close."""
     if not found.mus.size or (found.mus <= 0.0).any() or (np.diff(found.mus) <= 0.0).any():
         raise ResultsError(f"{where}: the mu of the exact values do not rise")
-    for mu, claimed in zip(found.mus, found.values):
+    pruned = np.zeros(found.mus.size, dtype=bool) if found.pruned is None else found.pruned
+    for mu, claimed, closed in zip(found.mus, found.values, pruned, strict=True):
+        if closed:
+            wrong = _exceeds(definition, agent, float(mu), found.episodes, float(claimed))
+            if wrong:
+                raise ResultsError(f"{where}: V({mu:.6g}) is {claimed!r} by bounds: {wrong}")
+            continue
         value = counting.largest_value(definition, float(mu), found.episodes)
         if claimed < value * (1.0 - TOLERANCE) - 1e-12:
             raise ResultsError(f"{where}: V({mu:.6g}) is {claimed!r} by counts, it is {value!r}")
+
+
+def _exceeds(
+    definition: reference.Definition, agent: AgentBracket, mu: float, episodes: int, claimed: float
+) -> str:
+    """What shows that V(mu) may be larger. Fast code proposes where y lies, and is not trusted."""
+    part, potential = best_of((*agent.partitions, *agent.potentials), mu, episodes)
+    assert part is not None
+    vectors = None
+    if potential is not None:
+        propose = partial(proposed, potential, potential.solution(mu, episodes)[1], mu)
+        vectors = levels.Vectors(potential.labels, potential.factors, propose)
+    allowed = claimed * (1.0 + TOLERANCE) + 1e-12
+    return levels.exceeds(definition, mu, episodes, allowed, part.labels, vectors)
 
 
 def _hulls(definition: reference.Definition, part: Partition, j: int, where: str) -> Hulls:

@@ -1,7 +1,8 @@
-"""Both ends by dynamic programming over count vectors, exact at the mu that it is run at.
+"""Both ends by going through count vectors, exact at the mu that it is done at.
 
 What a pair costs depends on how often each policy has been used, not on the order. So V(mu) is
-found over the vectors of counts; between the mu that were tried it lies below the chord in 1/mu.
+found over the vectors of counts, by dynamic programming or with bounds that close most of them;
+between the mu that were tried it lies below the chord in 1/mu.
 Proof: theory/decoupling_bracket.md.
 """
 
@@ -12,18 +13,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mamex_bench.complexity import _upper
+from mamex_bench.complexity import _levels, _upper
 from mamex_bench.complexity._discrepancy import Discrepancy
 from mamex_bench.complexity._lower import Witness, best_mu
 from mamex_bench.errors import NotApplicableError
 from mamex_bench.kernels import decoupling_counts as kernel
-from mamex_bench.model._arrays import Floats, Ints, frozen
+from mamex_bench.model._arrays import Flags, Floats, Ints, frozen
 
 # Count vectors at one mu; numbers in a table.
 STATE_LIMIT = 10_000_000
 TABLE_LIMIT = 50_000_000
 # What one mu may cost, states times pairs, when nobody asked for the exact method.
 QUICK_WORK = 2e7
+# Bounds close vectors of counts for K up to this: asked for, and unasked with fewer of them.
+PLAYS = 200
+QUICK_PLAYS = 25
+QUICK_VECTORS = 3000
+BOUNDED = "branch and bound over counts"
 # The ends are exact when this close; the search goes on to the second number while it may.
 EXACT = 1.01
 CLOSE = 1.002
@@ -40,14 +46,19 @@ class Counts:
 
     Attributes:
         mus: (P,), rising.
-        values: (P,), V at each.
+        values: (P,), V at each, or a bound of it where pruned.
         episodes: K.
+        pruned: (P,), whether vectors of counts were closed by bounds; None where none were.
     """
 
     mus: Floats
     values: Floats
     episodes: int
-    name = "dynamic programming over counts"
+    pruned: Flags | None = None
+
+    @property
+    def name(self) -> str:
+        return BOUNDED if self.pruned is not None else "dynamic programming over counts"
 
     def value(self, mu: float, episodes: float) -> float:
         """Certified upper bound of V(mu) over sequences of at most `episodes` pairs.
@@ -105,10 +116,14 @@ class Rows:
         return int(self.errors.size + self.table.shape[1])
 
     @property
+    def local(self) -> Ints:
+        """(R,): row of `table` of each pair's policy."""
+        return np.repeat(np.arange(self.starts.size - 1), np.diff(self.starts))
+
+    @property
     def own(self) -> Floats:
         """(R,): what each pair costs itself."""
-        local = np.repeat(np.arange(self.starts.size - 1), np.diff(self.starts))
-        return self.table[local, self.columns]
+        return self.table[self.local, self.columns]
 
     def limits(self, mu: float, episodes: int) -> Ints:
         """(M',): uses of each policy up to which one of its pairs still earns something."""
@@ -147,7 +162,7 @@ class Rows:
 
     def witness(self, rows: Ints, burn: float) -> Witness:
         """A sequence of rows, run-length encoded, at its best mu."""
-        local = np.repeat(np.arange(self.starts.size - 1), np.diff(self.starts))
+        local = self.local
         begin = np.flatnonzero(np.append(True, np.diff(rows) != 0)) if rows.size else rows
         counts = np.diff(np.append(begin, rows.size))
         runs = rows[begin]
@@ -179,47 +194,82 @@ def search(
     """The certificate, and the better of the given and the optimal sequences.
 
     V is found at the best mu of the best sequence so far, then wherever the chord rule is worst,
-    until the ends meet or the next mu would cost too much. When the exact method was asked for it
-    may cost more, and ends that do not meet are refused.
+    until the ends meet or the next mu would cost too much. Vectors of counts are gone through one
+    and all where they are few, else closed by bounds. When the exact method was asked for it may
+    cost more, and ends that do not meet are refused.
     """
     rows = Rows.of(discrepancy)
-    found: dict[float, float] = {}
-    if rows is not None:
-        limit = STATE_LIMIT if asked else min(STATE_LIMIT, QUICK_WORK / rows.work)
-        mu = witness.mu if witness.mu > 0.0 else float(grid[0])
-        while len(found) < POINTS and rows.states(mu, episodes) <= limit:
-            solved = rows.solve(mu, episodes, burn)
-            assert solved is not None
-            found[mu] = solved[0]
-            better, following = solved[1].value / max(witness.value, 1e-300), solved[1].mu
-            if better > 1.0:
-                witness = solved[1]
-            if better > FOLLOW and following > 0.0 and following not in found:
-                mu = following
-                continue
-            now = _certificate(found, episodes)
-            top, mu = _worst((*others, now), grid, now.mus, episodes, burn)
-            if top <= CLOSE * witness.value:
-                return now, witness
+    found: dict[float, tuple[float, bool]] = {}
     counts: Counts | None = None
-    top = np.inf
-    if found:
+    top, mu = _worst(others, grid, np.empty(0), episodes, burn)
+    bounded = episodes <= (PLAYS if asked else QUICK_PLAYS) and top > EXACT * witness.value
+    if witness.mu > 0.0:
+        mu = witness.mu
+    while rows is not None and len(found) < POINTS:
+        known = witness.value * (witness.mu + burn) * min(1.0, mu / max(witness.mu, 1e-300))
+        solved = _solved(rows, others, known, mu, episodes, burn, asked, bounded)
+        if solved is None:
+            break
+        value, sequence, pruned = solved
+        found[mu] = value, pruned
+        better = sequence.value / max(witness.value, 1e-300)
+        if better > 1.0:
+            witness = sequence
         counts = _certificate(found, episodes)
-        top = _worst((*others, counts), grid, counts.mus, episodes, burn)[0]
+        if better > FOLLOW and sequence.mu > 0.0 and sequence.mu not in found:
+            mu = sequence.mu
+            continue
+        tried = mu
+        top, mu = _worst((*others, counts), grid, counts.mus, episodes, burn)
+        stuck = pruned and value > EXACT * witness.value * (tried + burn)
+        if stuck or top <= CLOSE * witness.value:
+            break
     if asked and discrepancy.errors.max() > 0.0 and not top <= EXACT * witness.value:
         raise NotApplicableError(
             "the exact method goes through the vectors of counts of the policies that matter, at "
-            f"most {STATE_LIMIT:,} of them: K = {episodes:,} and "
+            f"most {STATE_LIMIT:,} of them, or for K up to {PLAYS} closes all but some "
+            f"{_levels.BUDGET:,} by bounds: K = {episodes:,} and "
             f"{'too many' if rows is None else rows.starts.size - 1} policies have more; "
             "without exact=True the coefficient is bracketed"
         )
     return counts, witness
 
 
-def _certificate(found: dict[float, float], episodes: int) -> Counts:
+def _solved(
+    rows: Rows,
+    others: Sequence[_upper.Certificate],
+    known: float,
+    mu: float,
+    episodes: int,
+    burn: float,
+    asked: bool,
+    bounded: bool,
+) -> tuple[float, Witness, bool] | None:
+    """A bound of V(mu), a sequence, whether bounds were used; None where it would cost too much.
+
+    known: V(mu) is at least this.
+    """
+    states = rows.states(mu, episodes)
+    quick = min(STATE_LIMIT, QUICK_WORK / rows.work)
+    if bounded and states > quick:
+        bound = _levels.Bound.best(rows, others, mu, episodes)
+        budget = _levels.BUDGET if asked else QUICK_VECTORS
+        searched = _levels.search(rows, bound, mu, episodes, known, budget)
+        closed = searched.upper <= EXACT * max(known, searched.lower)
+        if closed or not asked or states > STATE_LIMIT:
+            return searched.upper, rows.witness(searched.rows, burn), True
+    if states > (STATE_LIMIT if asked else quick):
+        return None
+    solved = rows.solve(mu, episodes, burn)
+    assert solved is not None
+    return (*solved, False)
+
+
+def _certificate(found: dict[float, tuple[float, bool]], episodes: int) -> Counts:
     mus = np.array(sorted(found))
-    values = np.array([found[mu] for mu in mus])
-    return Counts(frozen(mus), frozen(values), episodes)
+    values = np.array([found[mu][0] for mu in mus])
+    pruned = np.array([found[mu][1] for mu in mus])
+    return Counts(frozen(mus), frozen(values), episodes, frozen(pruned) if pruned.any() else None)
 
 
 def _worst(
