@@ -16,7 +16,7 @@ from mamex_bench.experiments.atlas.tasks.instances import class_size, instance_o
 from mamex_bench.experiments.atlas.tasks.task import NOT_APPLICABLE, Outcome
 from mamex_bench.model.instance import Instance
 
-# At this gamma nothing is gained by information: gains are compared, and what is below it is 0.
+# At this gamma information costs next to nothing, and what is below it is 0.
 LEAST_GAMMA = 1e-9
 
 
@@ -55,12 +55,13 @@ def _largest(
 
     The measure falls with gamma: one that is 0 at the least gamma of all is 0 at every other.
     """
-    least = complexity.measure(name, instance, **options, gamma=LEAST_GAMMA)
-    if abs(least.upper) <= LEAST_GAMMA:
-        return _interval(0.0, 0.0, ZERO)
     found = [complexity.measure(name, instance, **options, gamma=gamma) for gamma in gammas]
     lowest = [gamma * float(each.lower) for gamma, each in zip(gammas, found)]
     highest = [gamma * float(each.upper) for gamma, each in zip(gammas, found)]
+    if max(highest) <= LEAST_GAMMA:
+        least = complexity.measure(name, instance, **options, gamma=LEAST_GAMMA)
+        if abs(least.upper) <= LEAST_GAMMA:
+            return _interval(0.0, 0.0, ZERO)
     best = gammas[int(np.argmax(highest))]
     return _interval(max(lowest), max(highest), f"largest at gamma = {best:g}")
 
