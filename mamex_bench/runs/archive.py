@@ -14,7 +14,7 @@ from mamex_bench.model.policies import PurePolicies
 from mamex_bench.model.profiles import ClassProfile, MarkovProfile, Profile, outer
 from mamex_bench.runs import factors
 
-MARKOV_LIMIT = 256
+MARKOV_LIMIT = 128
 BLOCK_NUMBERS = 1 << 20  # in the arrays that are spread out at once, 8 MB
 
 
@@ -23,7 +23,7 @@ class Archive:
     """Profiles of the segments `kept`, as sparse rows: their entries that are not zero.
 
     Class profiles are all kept. Of Markov profiles every `stride`-th segment is, the stride being
-    the least power of two that leaves fewer than 256, and the last one.
+    the least power of two that leaves fewer than 128, and the last one.
 
     Attributes:
         kind: "class" or "markov".
