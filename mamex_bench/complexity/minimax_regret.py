@@ -4,7 +4,8 @@
 
 x_k the law of the joint policy of episode k, h^M the sum over agents of what each gains by its best
 deviation under M, never negative ("cce", "ce"; for product mixtures "cce" is the gain of a Nash
-profile too, and the lower end holds for learners that play them). With B the largest h^M of any decision, for any reference model Mbar, gamma and k <= K
+profile too, and the lower end holds for learners that play them). With B the largest h^M of any
+decision, for any reference model Mbar, gamma and k <= K
 
     k (1 - B k / gamma) dec_gamma(Mbar)  <=  minimax regret  <=  K inf_p max_M h^M(p):
 
