@@ -32,15 +32,17 @@ def test_exact_intervals_and_gaps_in_the_record_stand_apart() -> None:
         at(other, 0.03, 0.04, 0.08),
         at(by_name["uniform"], 0.25, 0.5, 0.5),
         at(by_name["certainty_equivalence"], 0.125),
+        replace(at(by_name["uniform"], 1e-16, 0.3, 0.3), learner="yard", learner_name="oracle"),
     )
     found = rows(replace(given, cells=cells))
     spaced = {
         name: [entry.replace("\u00a0", " ").replace("\u202f", " ") for entry in entries]
         for name, entries in found.items()
     }
-    assert spaced["mamex"] == ["1", "1", "0", "2.00 %", "[3.00, 5.00] %"]
-    assert spaced["uniform"] == ["1", "0", "0", "25.0 %", "50.0 %"]
-    assert spaced["certainty equivalence"] == ["0", "0", "1", "12.5 %", "–"]
+    assert spaced["mamex"] == ["1", "1", "0", "2.00 %", "[3.00, 5.00] %", "–"]
+    assert spaced["uniform"] == ["1", "0", "0", "25.0 %", "50.0 %", "30.0 %"]
+    assert spaced["certainty equivalence"] == ["0", "0", "1", "12.5 %", "–", "30.0 %"]
+    assert spaced["yard"] == ["1", "0", "0", "0 %", "30.0 %", "30.0 %"]
 
 
 def test_the_table_stands_where_learners_of_both_sorts_are_measured() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -11,6 +11,8 @@ from mamex_bench.reporting.wording import has_data, interval, learner_label, num
 from mamex_bench.runs.results import EXACT, INTERVAL, NOT_RECORDED, Cell, Results
 
 KNOWN = (EXACT, INTERVAL, NOT_RECORDED)
+ORACLE = "oracle"
+ROUNDING = 1e-12  # shares below are what rounding leaves
 
 
 def table(results: Results) -> Table:
@@ -20,11 +22,18 @@ def table(results: Results) -> Table:
     for cell in results.cells:
         if has_data(cell) and units[cell.instance] > 0.0:
             learners.setdefault(cell.learner, []).append(cell)
+    best = {
+        (cell.instance, cell.concept): cell
+        for own in learners.values()
+        for cell in own
+        if cell.learner_name == ORACLE
+    }
     rows = tuple(
         (
             unbroken(learner_label(own[0])),
             *(number(sum(cell.unrestricted == how for cell in own)) for how in KNOWN),
-            *_losses(own, [units[cell.instance] for cell in own]),
+            *_losses(own, units),
+            _of_oracle(own, best, units),
         )
         for own in learners.values()
     )
@@ -35,16 +44,34 @@ def table(results: Results) -> Table:
         "episode, as a share of u, the regret of one episode that is as bad as possible inside the "
         "class; mean over seeds, then over instances and concepts. Before it, on how many of these "
         "the regret against every policy is exact, certified to lie in an interval, or not "
-        "recorded; with intervals both ends of the mean, over those where it is known.",
-        header=("learner", *KNOWN, "inside the class", "against every policy"),
-        align="lrrrrr",
+        "recorded; with intervals both ends of the mean, over those where it is known. Behind it "
+        "that of the oracle, which plays an equilibrium of the class from the start, on the same ones: "
+        "what the class leaves out. Learners that apply to different instances are not to be "
+        "compared by these means, but each with the oracle beside it.",
+        header=(
+            "learner",
+            *KNOWN,
+            "inside the class",
+            "against every policy",
+            "the oracle’s there",
+        ),
+        align="lrrrrrr",
         rows=rows,
     )
 
 
-def _losses(cells: Sequence[Cell], units: Sequence[float]) -> tuple[str, str]:
+def _of_oracle(
+    cells: Sequence[Cell], best: Mapping[tuple[str, str], Cell], units: Mapping[str, float]
+) -> str:
+    """What the oracle loses against every policy where the cells are, if it is there as well."""
+    there = [best.get((cell.instance, cell.concept)) for cell in cells]
+    met = [cell for cell in there if cell is not None and cell.unrestricted != NOT_RECORDED]
+    return _losses(met, units)[1] if len(met) == len(cells) else "–"
+
+
+def _losses(cells: Sequence[Cell], units: Mapping[str, float]) -> tuple[str, str]:
     """Mean regret per episode inside the class, and against every policy: one number or two."""
-    scale = [unit * cell.episodes for cell, unit in zip(cells, units)]
+    scale = [units[cell.instance] * cell.episodes for cell in cells]
     inside = np.mean([_final(cell.class_regret) / s for cell, s in zip(cells, scale)])
     known = [
         [_final(end) / s for end in cell.unrestricted_regret]
@@ -65,4 +92,4 @@ def _final(regret: np.ndarray) -> float:
 
 
 def _percent(value: float) -> str:
-    return unbroken(f"{number(100.0 * value)} %")
+    return unbroken(f"{number(100.0 * value if abs(value) > ROUNDING else 0.0)} %")
