@@ -18,12 +18,13 @@ ROUNDING = 1e-12  # shares below are what rounding leaves
 def table(results: Results) -> Table:
     """One row per learner: what it loses per episode, by both measures, over its cells."""
     units = {each.id: each.agents * each.return_range for each in results.instances}
+    games = {each.id: f"{each.family} {dict(each.parameters)}" for each in results.instances}
     learners: dict[str, list[Cell]] = {}
     for cell in results.cells:
         if has_data(cell) and units[cell.instance] > 0.0:
             learners.setdefault(cell.learner, []).append(cell)
     best = {
-        (cell.instance, cell.concept): cell
+        (games[cell.instance], cell.concept): cell
         for own in learners.values()
         for cell in own
         if cell.learner_name == ORACLE
@@ -33,7 +34,7 @@ def table(results: Results) -> Table:
             unbroken(learner_label(own[0])),
             *(number(sum(cell.unrestricted == how for cell in own)) for how in KNOWN),
             *_losses(own, units),
-            _of_oracle(own, best, units),
+            _of_oracle([best.get((games[c.instance], c.concept)) for c in own], units),
         )
         for own in learners.values()
     )
@@ -44,10 +45,9 @@ def table(results: Results) -> Table:
         "episode, as a share of u, the regret of one episode that is as bad as possible inside the "
         "class; mean over seeds, then over instances and concepts. Before it, on how many of these "
         "the regret against every policy is exact, certified to lie in an interval, or not "
-        "recorded; with intervals both ends of the mean, over those where it is known. Behind it "
-        "that of the oracle, which plays an equilibrium of the class from the start, on the same ones: "
-        "what the class leaves out. Learners that apply to different instances are not to be "
-        "compared by these means, but each with the oracle beside it.",
+        "recorded; with intervals both ends of the mean, over those where it is known. Rows over "
+        "different instances do not compare; behind each is that of the oracle, which plays an "
+        "equilibrium of the class from the start, on the same games: what the class leaves out.",
         header=(
             "learner",
             *KNOWN,
@@ -60,13 +60,10 @@ def table(results: Results) -> Table:
     )
 
 
-def _of_oracle(
-    cells: Sequence[Cell], best: Mapping[tuple[str, str], Cell], units: Mapping[str, float]
-) -> str:
-    """What the oracle loses against every policy where the cells are, if it is there as well."""
-    there = [best.get((cell.instance, cell.concept)) for cell in cells]
+def _of_oracle(there: Sequence[Cell | None], units: Mapping[str, float]) -> str:
+    """What the oracle loses against every policy on a learner's games, if it is on all of them."""
     met = [cell for cell in there if cell is not None and cell.unrestricted != NOT_RECORDED]
-    return _losses(met, units)[1] if len(met) == len(cells) else "–"
+    return _losses(met, units)[1] if len(met) == len(there) else "–"
 
 
 def _losses(cells: Sequence[Cell], units: Mapping[str, float]) -> tuple[str, str]:
