@@ -28,6 +28,8 @@ from mamex_bench.model.instance import Instance
 # Multiply-adds behind the errors, numbers in the tables of all steps.
 WORK_LIMIT = 1e9
 NUMBER_LIMIT = 20_000_000
+# Pairs above which comparing those of every step would take longer than all the rest.
+MOST_PAIRS = 10_000
 # What the pairs of all steps may be, as a share of those of the game.
 ALIKE = 0.5
 
@@ -114,6 +116,8 @@ def steps(
     kept = positive
     if replaced is not None:
         kept = kept & (replaced == np.arange(replaced.size).reshape(replaced.shape))
+    if np.count_nonzero(kept) > MOST_PAIRS:
+        return None
     parts: list[Step | None] = []
     room = ALIKE * np.count_nonzero(kept)
     alone: list[_thinning.Thinned | None] = []
