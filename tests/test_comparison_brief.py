@@ -71,8 +71,8 @@ def test_duels_in_words_answer_the_question_of_the_kind(two: Results) -> None:
     lines = {title: (said, caveat) for title, said, caveat in duels.sentences(duels.duels(two))}
     space = next(key for key in lines if key.startswith("policy space: Does structure pay"))
     assert lines[space][0] == (
-        "Yes for mamex: less regret on 2 of 2 comparisons, the best of them at a factor of 2.0 "
-        "to 6.0, 4.0 in the median."
+        "Yes for mamex: less regret on 2 of 2 comparisons, the best of them loses 2.0 to 6.0 "
+        "times as much, 4.0 in the median."
     )
     assert "no comparison at equal knowledge" in lines[space][1]
     same = next(key for key in lines if key.startswith("function approximation"))

@@ -217,9 +217,9 @@ def test_a_report_of_many_learners_draws_both_and_few_learners_one() -> None:
     assert {"regret-lock-cce", "regret-by-kind-lock-cce", "gaps-by-kind-lock-cce"} <= slugs
     assert "overview" not in slugs
     text = Document(outcome(*many(16))).markdown()
-    assert re.search(r"::: web\n+# Instance by instance", text)
+    assert re.search(r"::: web\n+```(?s:.*?)```\n+# Instance by instance", text)
     assert "stands in the HTML report" in text
-    assert "::: web\n# Instance" not in Document(outcome(*many(9))).markdown()
+    assert "stands in the HTML report, and" not in Document(outcome(*many(9))).markdown()
     slugs = set(Document(outcome(*many(multiples.MOST))).figures)
     assert {"regret-lock-cce", "overview"} <= slugs
     assert "regret-by-kind-lock-cce" not in slugs

@@ -128,9 +128,9 @@ def table(found: Sequence[Duels]) -> Table:
     return Table(
         slug="comparison-duels",
         caption="MAMEX against the best learner of each kind, instances and concepts together: how "
-        "often MAMEX has less regret, is level, has more; then how many times MAMEX’s regret the "
-        "other’s is, both shifted by one bad episode (below 1: the other has less): least, median "
-        "and greatest. “Not tuned”: tuned forms of that kind left out. "
+        "often MAMEX has less regret, is level, has more; then how many times as much the other "
+        "loses, both regrets shifted by one bad episode (below 1: the other loses less): least, "
+        "median and greatest. “Not tuned”: tuned forms of that kind left out. "
         f"{EVERY_MARK}: by regret against every policy, where the class leaves something out. The "
         "best of a kind is chosen by the same runs, which favours the kind; each interval stands "
         "by itself at 95 %.",
@@ -166,6 +166,6 @@ def _outcome(each: Duels) -> str:
     ground = "Against every policy, where the class leaves something out: " if each.every else ""
     return (
         f"{ground}{answer} for {learner(each.learner)}: {', '.join(tally)} of "
-        f"{count(total, 'comparison')}, the best of them at a factor of {least} to {most}, "
-        f"{middle} in the median.{where}"
+        f"{count(total, 'comparison')}, the best of them loses {least} to {most} times as "
+        f"much, {middle} in the median.{where}"
     )

@@ -8,7 +8,7 @@ import numpy as np
 
 from mamex_bench.reporting.wording import number
 
-HEADER = ("compared", "less", "level", "more", "factor, least", "median", "greatest")
+HEADER = ("compared", "less", "level", "more", "times, least", "median", "greatest")
 
 
 def columns(signs: Sequence[int], factors: Sequence[float]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections import Counter
 
 from mamex_bench.reporting import style
 from mamex_bench.reporting.wording import THIN, concept, count, learner, markdown, number
-from mamex_bench.runs.results import InstanceRecord, Results
+from mamex_bench.runs.results import NOT_APPLICABLE, InstanceRecord, Results
 
 
 def sentences(results: Results) -> list[str]:
@@ -49,13 +49,14 @@ def sentences(results: Results) -> list[str]:
                 )
                 text.append(f"**Planted and not caught:** {where}.")
     done = sum(cell.status == "done" for cell in results.cells)
+    absent = sum(cell.status == NOT_APPLICABLE for cell in results.cells)
     concepts = dict.fromkeys(concept(cell.concept) for cell in results.cells)
     names = dict.fromkeys(cell.learner for cell in results.cells)
     text.append(
         f"The suite holds {count(len(results.instances), 'instance')}, "
         f"{count(len(names), 'learner')} and the concepts {', '.join(concepts) or '(none)'}; "
-        f"{number(done)} of {count(len(results.cells), 'cell')} (instance, learner, concept) "
-        "are complete."
+        f"{number(done)} of the {count(len(results.cells) - absent, 'cell')} (instance, learner, "
+        f"concept) that apply are complete{f'; {number(absent)} do not apply' if absent else ''}."
     )
     return text
 
