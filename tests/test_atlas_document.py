@@ -71,7 +71,7 @@ def test_the_page_has_every_figure_and_table(atlas: Atlas, page: str, written: P
     document = AtlasDocument(atlas)
     assert {"law-first", "law-second", "law-third"} < set(document.figures)
     assert {"coefficients-1", "single-figure", "regret-figure"} < set(document.figures)
-    wanted = {"coefficients", "neighbours-1", "relations", "laws", "growth", "alone", "several"}
+    wanted = {"coefficients", "neighbours-1", "relations", "laws", "growth-1", "alone", "several"}
     wanted |= {"unbounded", "correlations", "regrets", "missing", "reasons", "provenance"}
     assert wanted <= set(document.tables)
     anchors = re.findall(r'\bid="([^"]+)"', page)

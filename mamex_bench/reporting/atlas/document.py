@@ -39,6 +39,7 @@ class AtlasDocument(Page):
         for table in tables.everything(atlas):
             self._table(table)
         self._neighbours = [name for name in self.tables if name.startswith("neighbours-")]
+        self._growth = [name for name in self.tables if name.startswith("growth-")]
         self._parts = self._add_separations()
         self._laws = self._add_laws()
         self._catalogue: list[str] = []
@@ -110,6 +111,7 @@ class AtlasDocument(Page):
             relations=words.relations(atlas),
             catalogue=self._catalogue,
             neighbours=self._neighbours,
+            growth=self._growth,
             laws=self._laws,
             separations=self._parts,
             alone=words.alone(atlas),

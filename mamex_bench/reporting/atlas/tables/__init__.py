@@ -20,11 +20,11 @@ def everything(atlas: Atlas) -> Iterator[Table]:
     """All tables but those of separations, which need a measure."""
     yield catalogue.coefficients(atlas)
     yield from catalogue.neighbours(atlas)
+    yield from laws.growth(atlas)
     for make in (
         catalogue.reasons,
         relations.relations,
         laws.laws,
-        laws.growth,
         agents.alone,
         agents.several,
         questions.unbounded,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from mamex_bench.experiments.atlas import answers
 from mamex_bench.experiments.atlas.data import COEFFICIENT, Atlas, Sweep
@@ -11,6 +12,9 @@ from mamex_bench.reporting.atlas.words.laws import bound_label
 from mamex_bench.reporting.atlas.words.phrases import SIGNS, label, place, signed, slope, times
 from mamex_bench.reporting.table import Table
 from mamex_bench.reporting.wording import number
+
+# Measures side by side in one table of growth.
+GROWTHS = 5
 
 
 def laws(atlas: Atlas) -> Table:
@@ -72,22 +76,31 @@ def _bound_slope(sweep: Sweep, bound: str) -> float:
     return math.nan if found is None else found.lower_end
 
 
-def growth(atlas: Atlas) -> Table:
-    """By how much each measure grows along each sweep that has others than the coefficient."""
+def growth(atlas: Atlas) -> list[Table]:
+    """By how much each measure grows along each sweep that has it, some measures at a time."""
     sweeps = [sweep for sweep in atlas.sweeps if sweep.spec.measures and sweep.points]
     used = {id for sweep in sweeps for id in sweep.spec.measures}
     ids = [spec.id for spec in atlas.plan.measures if spec.id in used]
+    parts = max(1, -(-len(ids) // GROWTHS))
+    width = -(-len(ids) // parts)
+    chosen = [ids[part * width : (part + 1) * width] for part in range(parts)]
+    return [_growths(atlas, sweeps, own, place, parts) for place, own in enumerate(chosen, start=1)]
+
+
+def _growths(
+    atlas: Atlas, sweeps: Sequence[Sweep], ids: Sequence[str], place: int, parts: int
+) -> Table:
     rows = []
     for sweep in sweeps:
-        cells = [
-            _growth(sweep, id) if id == COEFFICIENT or id in sweep.spec.measures else ""
-            for id in (COEFFICIENT, *ids)
-        ]
+        if not set(ids) & set(sweep.spec.measures):
+            continue
+        cells = [_growth(sweep, id) if id in sweep.spec.measures else "" for id in ids]
         free = "" if sweep.spec.parameter == LENGTH else _growth(sweep, COEFFICIENT, free=True)
-        rows.append((sweep.spec.id, cells[0], free, *cells[1:]))
+        rows.append((sweep.spec.id, _growth(sweep, COEFFICIENT), free, *cells))
+    which = f" ({place} of {parts})" if parts > 1 else ""
     return Table(
-        "growth",
-        "Last value divided by first value along each sweep (ends; means over seeds). "
+        f"growth-{place}",
+        f"Last value divided by first value along each sweep{which} (ends; means over seeds). "
         f"▲: certainly grows by a factor of {number(answers.GROWS, 1)} or more; ▼: falls by as "
         f"much; =: no two values differ by more than a factor of {number(answers.FLAT)}; empty: "
         "not measured there. At K the coefficient may sit at what no game with its range of errors "

@@ -26,9 +26,9 @@ def law(atlas: Atlas, sweep: Sweep) -> str:
     for bound in sweep.spec.bounds:
         factors = answers.bound_factors(sweep, bound) if bound != "known" else []
         if factors:
-            parts.append(
-                f"{bound_label(bound)} {number(min(factors), 2)} to {number(max(factors), 2)}"
-            )
+            least, most = number(min(factors), 2), number(max(factors), 2)
+            spread = least if least == most else f"{least} to {most}"
+            parts.append(f"{bound_label(bound)} {spread}")
     if parts:
         several = len({point.seed for point in sweep.points}) > 1
         which = " (both of the first seed’s instance)" if several else ""
