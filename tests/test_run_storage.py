@@ -324,6 +324,7 @@ def test_what_is_not_stored_is_run_again(finished):
     [
         ("run/cube/v/cce/0", "curve_regret", 31, "curve regret"),
         ("run/cube/v/cce/0", "lengths", 31, "segments do not add up"),
+        ("run/cube/v/cce/0", "profiles_kept", 31, "of no segment of its own"),
         ("run/cube/v/cce/0", "offered_ends", 0, "gaps of learners' own outputs"),
         ("run/cube/exp3/cce/1", "unrestricted_gaps", 40, "gaps against all policies"),
         ("run/cube/exp3/cce/1", "curve_unrestricted_gap", 9, "points of curves"),
@@ -337,6 +338,15 @@ def test_tampering_is_found(finished, tmp_path, owner, name, entry, finding):
     assert findings
     assert all(line.startswith(owner) for line in findings)
     assert any(finding in line for line in findings)
+
+
+def test_how_many_profiles_are_kept_is_no_part_of_a_run(finished, monkeypatch):
+    usual = inspect(finished)
+    monkeypatch.setattr("mamex_bench.runs.archive.MARKOV_LIMIT", 16)
+    found = inspect(finished)
+    assert not found.findings
+    assert not any("took another way" in note for note in found.notes)
+    assert found.counts["repeated runs"] == usual.counts["repeated runs"] > 0
 
 
 def test_elsewhere_another_way_is_told_and_no_finding(finished, tmp_path):

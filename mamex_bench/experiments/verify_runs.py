@@ -200,11 +200,15 @@ class _MarkovRun:
         self.instance = instance_of(suite, key.instance)
 
     def proper(self) -> bool:
-        fine = True
+        kept, segments = self.stored.archive.kept, self.stored.lengths.size
+        # Every so many segments, from the first, and the last.
+        stride = int(kept[1]) if kept.size > 2 else 1
+        expected = np.append(np.arange(kept.size - 1) * stride, segments - 1)
+        fine = stride > 0 and np.array_equal(kept, expected)
         for joint in self.stored.archive.blocks():
             fine &= bool((joint >= 0.0).all())
             fine &= float(np.abs(joint.sum(axis=-1) - 1.0).max()) < TOLERANCE
-        words = "a stored profile is no distribution"
+        words = "a stored profile is no distribution, or of no segment of its own"
         self.found.expect("sets of profiles", self.key.owner, fine, words)
         return fine
 
