@@ -11,7 +11,7 @@ from test_decoupling import tampered, tiny
 
 import mamex_bench as mb
 from mamex_bench import catalogue, complexity
-from mamex_bench.complexity import _exchange, _lower, _steps
+from mamex_bench.complexity import _check_upper, _exchange, _lower, _steps
 from mamex_bench.complexity._discrepancy import discrepancies
 from mamex_bench.errors import ResultsError
 from mamex_bench.reference import decoupling as reference
@@ -64,6 +64,16 @@ def test_steps_are_not_for_what_is_not_a_sum_over_steps():
         assert _steps.step_discrepancies(instance, 0, name, every) == []
 
 
+def test_a_certificate_by_steps_is_refused_where_a_step_is_not_heard(cube):
+    instance, bracket = cube
+    models = instance.hypothesis()
+    deaf = mb.ModelClass(models.transitions, truth=models.truth, ignored_steps=(0,))
+    other = mb.Instance(instance.game, instance.policies, deaf)
+    definition = reference.Definition(other, next(iter(other.hypotheses)), 0)
+    with pytest.raises(ResultsError, match="leave something out"):
+        _check_upper._steps(definition, bracket.agents[0].steps, "here")
+
+
 @pytest.fixture(scope="module")
 def cube():
     """Two steps of two coordinates, which policies and models combine freely."""
@@ -108,6 +118,13 @@ def test_tampering_with_steps_is_caught(cube):
     assert len(changes) >= 3
     for change in changes:
         with pytest.raises(ResultsError, match=f"step {h}"):
+            complexity.check_bracket(instance, forged(dataclasses.replace(part, **change)))
+    # A line without a number hides those below it.
+    steep = dataclasses.replace(
+        part.partitions[0], slope=np.full(part.partitions[0].slope.size, np.inf)
+    )
+    for change in ({"partitions": (steep,)}, {"partitions": ()}, {"largest": np.nan}):
+        with pytest.raises(ResultsError, match=r"not finite|no clusters"):
             complexity.check_bracket(instance, forged(dataclasses.replace(part, **change)))
     with pytest.raises(ResultsError, match="nothing that bounds them"):
         complexity.check_bracket(instance, forged(None))

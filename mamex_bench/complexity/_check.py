@@ -10,6 +10,7 @@ from mamex_bench.complexity._bracket import AgentBracket, Bracket
 from mamex_bench.complexity._check_upper import TOLERANCE
 from mamex_bench.complexity._check_upper import upper as _upper
 from mamex_bench.complexity._lower import Witness
+from mamex_bench.complexity._steps import Step
 from mamex_bench.errors import ResultsError
 from mamex_bench.model.instance import Instance
 from mamex_bench.reference import decoupling as reference
@@ -67,12 +68,18 @@ def check_bracket(instance: Instance, bracket: Bracket) -> BracketCheck:
 def _sound(agent: AgentBracket, where: str) -> None:
     """No comparison below means anything where a stored number is none."""
     numbers = [agent.largest_error, *agent.grid, *agent.free_grid]
-    numbers += [x for part in agent.partitions for x in (*part.height, *part.slope)]
     if agent.counts is not None:
         numbers += [*agent.counts.mus, *agent.counts.values]
-    numbers += [x for each in agent.potentials for x in (*each.tops, each.idle, each.levy)]
     for span in agent.spans:
         numbers += [*span.weight, *span.largest, *span.scale]
+    steps = () if agent.steps is None else agent.steps.parts
+    ends: list[AgentBracket | Step] = [agent, *(step for step in steps if step is not None)]
+    for end in ends:
+        if not end.partitions:
+            raise ResultsError(f"bracket, {where}: a certificate has no clusters")
+        numbers += [x for part in end.partitions for x in (*part.height, *part.slope)]
+        numbers += [x for each in end.potentials for x in (*each.tops, each.idle, each.levy)]
+    numbers += [step.largest for step in steps if step is not None]
     if not np.isfinite(numbers).all() or not 0.0 <= agent.lower < np.inf:
         raise ResultsError(f"bracket, {where}: a stored number is not finite")
 

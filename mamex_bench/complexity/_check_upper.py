@@ -51,7 +51,7 @@ def upper(
     if agent.free_grid.size:
         free.append(rule(agent.free_grid, np.inf))
     for claimed, value in ((agent.upper, min(bounded)), (agent.free[1], min(free))):
-        if claimed < value * (1.0 - TOLERANCE) - 1e-12:
+        if not claimed >= value * (1.0 - TOLERANCE) - 1e-12:
             raise ResultsError(f"{where}: {claimed!r} claimed, the certificates give {value!r}")
     return min(bounded), min(free)
 
@@ -66,7 +66,7 @@ def _end(
         if wrong:
             raise ResultsError(f"{where}: replacements {wrong}")
         definition = counting.kept_only(definition, end.replaced)
-    if claimed < largest * (1.0 - TOLERANCE) - 1e-12:
+    if not claimed >= largest * (1.0 - TOLERANCE) - 1e-12:
         raise ResultsError(f"{where}: largest error {claimed!r} claimed, it is {largest!r}")
     parts = [_hulls(definition, part, j, where) for j, part in enumerate(end.partitions)]
     _clusters(definition, end.partitions, parts, where)
@@ -153,7 +153,7 @@ def _counts(
                 raise ResultsError(f"{where}: V({mu:.6g}) is {claimed!r} by bounds: {wrong}")
             continue
         value = counting.largest_value(definition, float(mu), found.episodes)
-        if claimed < value * (1.0 - TOLERANCE) - 1e-12:
+        if not claimed >= value * (1.0 - TOLERANCE) - 1e-12:
             raise ResultsError(f"{where}: V({mu:.6g}) is {claimed!r} by counts, it is {value!r}")
 
 
@@ -210,7 +210,7 @@ def _clusters(
         members = partitions[j].labels == c
         lowered = errors - TOLERANCE * np.abs(errors)
         excess = reference.uncovered(lowered, losses[members].min(axis=0), *parts[j][c])
-        if excess > 1e-12:
+        if not excess <= 1e-12:
             raise ResultsError(
                 f"{where}: cluster {c} of clustering {j} has a pair that earns "
                 f"{excess:.3g} more than its certificate says"
@@ -242,5 +242,5 @@ def _groups(definition: reference.Definition, found: Potential, where: str) -> N
     if (definition.errors - found.levy > ceiling * (1.0 + TOLERANCE) + 1e-12).any():
         raise ResultsError(f"{where} hold a pair of larger error than they say")
     missing = reference.shortfall(definition, found.labels, found.factors, found.levy)
-    if missing > 1e-18:
+    if not missing <= 1e-18:
         raise ResultsError(f"{where} have two pairs that cost {missing:.3g} less than they say")

@@ -25,10 +25,12 @@ STATE_LIMIT = 10_000_000
 TABLE_LIMIT = 50_000_000
 # What one mu may cost, states times pairs, when nobody asked for the exact method.
 QUICK_WORK = 2e7
-# Bounds close vectors of counts for K up to this: asked for, and unasked with fewer of them.
+# Bounds close vectors of counts for K up to this: asked for, and unasked with fewer of them and
+# fewer multiply-adds in their bounds.
 PLAYS = 200
 QUICK_PLAYS = 25
 QUICK_VECTORS = 3000
+QUICK_BOUNDS = 6e8
 BOUNDED = "branch and bound over counts"
 # The ends are exact when this close; the search goes on to the second number while it may.
 EXACT = 1.01
@@ -253,11 +255,13 @@ def _solved(
     quick = min(STATE_LIMIT, QUICK_WORK / rows.work)
     if bounded and states > quick:
         bound = _levels.Bound.best(rows, others, mu, episodes)
-        budget = _levels.BUDGET if asked else QUICK_VECTORS
-        searched = _levels.search(rows, bound, mu, episodes, known, budget)
-        closed = searched.upper <= EXACT * max(known, searched.lower)
-        if closed or not asked or states > STATE_LIMIT:
-            return searched.upper, rows.witness(searched.rows, burn), True
+        limits = (_levels.BUDGET, _levels.WORK) if asked else (QUICK_VECTORS, QUICK_BOUNDS)
+        budget = bound.affordable(*limits)
+        if budget >= episodes:
+            searched = _levels.search(rows, bound, mu, episodes, known, budget)
+            closed = searched.upper <= EXACT * max(known, searched.lower)
+            if closed or not asked or states > STATE_LIMIT:
+                return searched.upper, rows.witness(searched.rows, burn), True
     if states > (STATE_LIMIT if asked else quick):
         return None
     solved = rows.solve(mu, episodes, burn)

@@ -25,8 +25,9 @@ from mamex_bench.model._arrays import Floats, Ints
 if TYPE_CHECKING:
     from mamex_bench.complexity._counts import Rows
 
-# Vectors that are followed in all, and numbers in the costs of one level.
+# Vectors that are followed in all, multiply-adds in their bounds, numbers in the costs of a level.
 BUDGET = 200_000
+WORK = 2e11
 NUMBERS = 20_000_000
 SWEEPS = 6
 # The bound of a vector that is closed may exceed the best sequence by this share.
@@ -79,6 +80,14 @@ class Bound:
         if potential is not None:
             groups = potential.labels[rows.policies, rows.hypotheses].astype(np.int64), potential
         return cls(rows, clusters, groups, mu, episodes)
+
+    def affordable(self, vectors: int, work: float) -> int:
+        """How many vectors, at most `vectors`, can be followed with `work` multiply-adds."""
+        each = self.rows.errors.size
+        if self.groups is not None:
+            each += SWEEPS * self.groups[1].tops.size ** 2
+        # Whatever follows a vector is bounded: once for every policy.
+        return min(vectors, int(work / (each * (self.rows.starts.size - 1))))
 
     def _lines(self, labels: Ints) -> tuple[Ints, Ints, Floats]:
         """Rows by cluster, and the least loss over mu of each row in its own."""

@@ -217,8 +217,7 @@ def coefficient(
     """
     every = (*partitions, *others)
     ends = [
-        (max(p.integral, p.total_height / burn), count(p.clusters, "cluster"))
-        for p in partitions
+        (max(p.integral, p.total_height / burn), count(p.clusters, "cluster")) for p in partitions
     ]
     points = list(grid)
     values = [value(every, mu, episodes) for mu in points]

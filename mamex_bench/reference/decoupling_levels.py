@@ -50,22 +50,21 @@ def exceeds(
     used, local = np.unique(pi, return_inverse=True)
     table, error = losses_of(definition, pi, f)[used], definition.errors[pi, f]
     counts, earned = np.zeros((1, used.size), dtype=np.int64), np.zeros(1)
-    before, seen = np.full(1, np.inf), 0
+    seen = 0
     for k in range(episodes):
-        best: dict[bytes, tuple[float, float]] = {}
+        best: dict[bytes, float] = {}
         left = error - counts @ table / mu
         for p in range(used.size):
             gains = left[:, local == p].max(axis=1)
             for s in np.flatnonzero(gains > 0.0):
                 following = counts[s].copy()
                 following[p] += 1
-                total, key = float(earned[s] + gains[s]), following.tobytes()
-                known = best.get(key, (-np.inf, np.inf))
-                best[key] = max(known[0], total), min(known[1], float(before[s]))
+                key = following.tobytes()
+                best[key] = max(best.get(key, -np.inf), float(earned[s] + gains[s]))
         if not best:
             return ""
         counts = np.array([np.frombuffer(key, dtype=np.int64) for key in best])
-        earned, before = np.array(list(best.values())).T
+        earned = np.array(list(best.values()))
         if earned.max() > claimed:
             return f"a sequence earns {earned.max()!r}"
         if k + 1 == episodes:
@@ -74,15 +73,13 @@ def exceeds(
         if seen > LIMIT:
             return f"{LIMIT:,} vectors of counts are not enough to show it"
         left = error - counts @ table / mu
-        own = earned + by_clusters(left, table, clusters[used], local, mu, episodes - k - 1)
-        before = np.minimum(before, own)
-        open_ = np.flatnonzero(before > claimed)
+        most = earned + by_clusters(left, table, clusters[used], local, mu, episodes - k - 1)
+        open_ = np.flatnonzero(most > claimed)
         if vectors is not None and open_.size:
             group = vectors.labels[pi, f]
             more = by_groups(left[open_], error, group, vectors, mu, episodes - k - 1)
-            before[open_] = np.minimum(before[open_], earned[open_] + more)
-            open_ = open_[before[open_] > claimed]
-        counts, earned, before = counts[open_], earned[open_], before[open_]
+            open_ = open_[earned[open_] + more > claimed]
+        counts, earned = counts[open_], earned[open_]
     return ""
 
 
