@@ -231,5 +231,5 @@ def test_the_commands_write_a_learner_and_check_it(
     assert "  failed          protocol" in capsys.readouterr().out
     assert cli.main(["check-learner", "nobody_knows_me"]) == 2
     assert cli.main(["check-learner", "uniform", "--family", "needl"]) == 2
-    for name in ("uniform", "Bad", "a-b"):
+    for name in ("uniform", "Bad", "a-b", "import"):
         assert cli.main(["new-learner", name]) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import keyword
 from pathlib import Path
 
 from mamex_bench.cli.text import hanging
@@ -27,8 +28,12 @@ def new_learner(options: argparse.Namespace) -> int:
     from mamex_bench import learners
 
     name = str(options.name)
-    if not name.isidentifier() or not name.islower() or name.startswith("_"):
-        raise InputError(f"NAME is {name!r}: expected lower-case letters, digits and underscores")
+    proper = name.isidentifier() and name.islower() and not keyword.iskeyword(name)
+    if not proper or name.startswith("_"):
+        raise InputError(
+            f"NAME is {name!r}: expected lower-case letters, digits and underscores, and no word "
+            "that Python keeps for itself"
+        )
     if name in learners.names():
         raise InputError(f"{name!r} is a registered learner already: choose another name")
     path = Path(f"{name}.py")
