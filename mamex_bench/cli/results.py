@@ -37,7 +37,6 @@ def report(options: argparse.Namespace) -> int:
     if not formats or set(formats) - {"html", "pdf"}:
         raise InputError(f"--format {options.format!r}: expected html, pdf or html,pdf")
     output = options.output or Path(options.results).with_suffix("")
-    print(f"drawing figures, then {' and '.join(formats)}, into {output}", file=sys.stderr)
     written = write_report(options.results, output, formats=formats)
     documents = [path for path in written if path.parent == Path(output)]
     print(*documents, sep="\n")
