@@ -79,6 +79,8 @@ local choice = {
   Div = function(div)
     if div.classes:includes(typst and "web" or "print") then return {} end
     if div.classes:includes(typst and "print" or "web") then return div.content end
+    -- Headings inside a division are missing from the contents of HTML.
+    if not typst and div.classes:includes("proofs") then return div.content end
   end,
 }
 

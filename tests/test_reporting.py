@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import synthetic_results as synthetic
 
+from mamex_bench import content
 from mamex_bench.errors import InputError
 from mamex_bench.reporting import figures, style, summary, tables, wording
 from mamex_bench.reporting.document import Document, write_report_from
@@ -71,6 +72,11 @@ def test_page_has_every_section_figure_and_table(results: Results, page: str) ->
         verdict.status != "not applicable" for verdict in results.verdicts
     )
     assert "&lt;tags&gt;" in page[page.index("The suite, as it was run") :]
+
+
+def test_the_contents_list_every_page_of_theory(page: str) -> None:
+    names = {path.stem for path in content.find("theory").glob("*.md")}
+    assert names == set(re.findall(r'\bid="toc-theory-([^"]+)"', page))
 
 
 def test_page_needs_no_other_file(page: str) -> None:
